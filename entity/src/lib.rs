@@ -1,0 +1,34 @@
+//! SeaORM entities: one table, one file, no behaviour. The columns are explained where the tables are made, in `migration`.
+
+pub mod acceptance;
+pub mod allocation;
+pub mod audit_event;
+pub mod cooperative;
+pub mod cooperative_member;
+pub mod counter;
+pub mod delivery;
+pub mod delivery_line;
+pub mod household;
+pub mod household_status;
+pub mod idempotency_key;
+pub mod institution;
+pub mod ledger_account;
+pub mod ledger_entry;
+pub mod ledger_posting;
+pub mod lot;
+pub mod order_line;
+pub mod pairing;
+pub mod payment;
+pub mod payment_part;
+pub mod payout;
+pub mod payout_batch;
+pub mod payout_part;
+pub mod principal;
+pub mod product;
+pub mod purchase_order;
+pub mod reference_price;
+pub mod region;
+pub mod session;
+pub mod settlement;
+pub mod settlement_line;
+pub mod survey_visit;

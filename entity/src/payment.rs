@@ -1,0 +1,30 @@
+//! Money in from an institution.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "payment")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub county_code: String,
+    #[sea_orm(column_type = "Text")]
+    pub number: String,
+    pub institution_id: Uuid,
+    pub amount_fen: i64,
+    pub deposited_fen: i64,
+    pub received_on: Date,
+    #[sea_orm(column_type = "Text")]
+    pub reference: String,
+    #[sea_orm(column_type = "Text")]
+    pub state: String,
+    pub recorded_by: Uuid,
+    pub entry_id: Uuid,
+    pub created_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

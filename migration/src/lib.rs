@@ -1,0 +1,38 @@
+//! Schema changes in the order they are applied. A change that has landed is never edited; it is followed by another.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod m0001_platform;
+mod m0002_regions;
+mod m0003_members;
+mod m0004_products;
+mod m0005_lots;
+mod m0006_orders;
+mod m0007_deliveries;
+mod m0008_ledger;
+mod m0009_settlement;
+mod m0010_payments;
+mod sql;
+
+/// Applies every change that a database does not have yet.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_platform::Migration),
+            Box::new(m0002_regions::Migration),
+            Box::new(m0003_members::Migration),
+            Box::new(m0004_products::Migration),
+            Box::new(m0005_lots::Migration),
+            Box::new(m0006_orders::Migration),
+            Box::new(m0007_deliveries::Migration),
+            Box::new(m0008_ledger::Migration),
+            Box::new(m0009_settlement::Migration),
+            Box::new(m0010_payments::Migration),
+        ]
+    }
+}

@@ -1,0 +1,57 @@
+//! What every operation is handed: the database, the cache, the clock, where ids and numbers come from, the settings.
+
+use std::sync::Arc;
+
+use sea_orm::DbErr;
+
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::id::Ids;
+use crate::idempotency::InFlight;
+use crate::members::passwords::Hashing;
+use crate::numbers::Numbers;
+use crate::settings::Settings;
+
+/// The service, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub db: Db,
+    pub cache: Cache,
+    pub clock: Clock,
+    pub ids: Ids,
+    pub numbers: Numbers,
+    pub in_flight: InFlight,
+    pub hashing: Hashing,
+    pub settings: Arc<Settings>,
+}
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the database cannot be opened: {0}")]
+    Database(#[from] DbErr),
+    #[error("setting redis_url: {0}")]
+    Redis(#[from] redis::RedisError),
+}
+
+impl App {
+    /// Opens the database of `settings` as it is; run [`Db::migrate`] before.
+    pub async fn open(settings: Settings, clock: Clock, ids: Ids) -> Result<Self, StartError> {
+        let db = Db::open(&settings.database_url, settings.database_connections).await?;
+        let cache = match &settings.redis_url {
+            Some(url) => Cache::redis(url)?,
+            None => Cache::memory(),
+        };
+        Ok(Self {
+            db,
+            cache,
+            clock,
+            ids,
+            numbers: Numbers::default(),
+            in_flight: InFlight::default(),
+            hashing: Hashing::new(settings.password_hashes_parallel, settings.password_hash_kib),
+            settings: Arc::new(settings),
+        })
+    }
+}

@@ -1,0 +1,3 @@
+//! Who wrote what, and whether every account matches every other.
+
+pub mod api;

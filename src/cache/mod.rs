@@ -1,0 +1,95 @@
+//! A cache that is never the only copy of anything: in-process by default, Redis when it is configured. Losing it makes
+//! the service slower, never wrong; no call here fails.
+
+use std::time::Duration;
+
+mod memory;
+mod redis;
+
+/// The two engines behind one contract; `tests/api` runs the same behaviour suite on both.
+#[derive(Clone, Debug)]
+pub enum Cache {
+    Memory(memory::Memory),
+    Redis(redis::Redis),
+}
+
+/// What a cached answer shows. Writes drop the whole topic by moving its generation on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// Public lot pages.
+    PublicLots,
+    /// Report answers.
+    Reports,
+}
+
+impl Topic {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::PublicLots => "public_lots",
+            Self::Reports => "reports",
+        }
+    }
+}
+
+impl Cache {
+    /// A cache in this process.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self::Memory(memory::Memory::new())
+    }
+
+    /// A cache in Redis. Does not connect yet: the service starts without Redis and uses it once it is there.
+    pub fn redis(url: &str) -> Result<Self, ::redis::RedisError> {
+        Ok(Self::Redis(redis::Redis::new(url)?))
+    }
+
+    /// The text stored for `key` under the topic's present generation.
+    pub async fn get(&self, topic: Topic, key: &str) -> Option<String> {
+        match self {
+            Self::Memory(memory) => memory.get(topic, key),
+            Self::Redis(redis) => redis.get(topic, key).await,
+        }
+    }
+
+    /// Stores a text for at most `kept`. `generation` is what [`Cache::generation`] said before the text was read from
+    /// the database: a write in between makes the text unreachable instead of stale.
+    pub async fn put(&self, topic: Topic, generation: u64, key: &str, text: String, kept: Duration) {
+        match self {
+            Self::Memory(memory) => memory.put(topic, generation, key, text, kept),
+            Self::Redis(redis) => redis.put(topic, generation, key, text, kept).await,
+        }
+    }
+
+    /// The topic's present generation; `None` when the cache is away, and then nothing should be stored.
+    pub async fn generation(&self, topic: Topic) -> Option<u64> {
+        match self {
+            Self::Memory(memory) => Some(memory.generation(topic)),
+            Self::Redis(redis) => redis.generation(topic).await,
+        }
+    }
+
+    /// Drops everything stored under the topic. Called after the transaction that changed what it shows has committed.
+    pub async fn drop_topic(&self, topic: Topic) {
+        match self {
+            Self::Memory(memory) => memory.drop_topic(topic),
+            Self::Redis(redis) => redis.drop_topic(topic).await,
+        }
+    }
+
+    /// Counts one more `name` within a window that begins with the first; answers the count so far. When Redis is away
+    /// the count is kept in this process, so that a limiter keeps limiting.
+    pub async fn count(&self, name: &str, window: Duration) -> u64 {
+        match self {
+            Self::Memory(memory) => memory.count(name, window),
+            Self::Redis(redis) => redis.count(name, window).await,
+        }
+    }
+
+    /// Forgets a count, after a success.
+    pub async fn forget_count(&self, name: &str) {
+        match self {
+            Self::Memory(memory) => memory.forget_count(name),
+            Self::Redis(redis) => redis.forget_count(name).await,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The Redis cache. Every failure is a miss, logged once per outage; counts fall back to this process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{AsyncCommands, Client, RedisError, Script};
+
+use super::Topic;
+use super::memory::Memory;
+
+#[derive(Clone)]
+pub struct Redis {
+    connection: ConnectionManager,
+    fallback: Memory,
+    is_away: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis").finish_non_exhaustive()
+    }
+}
+
+impl Redis {
+    /// Half a second for a connection or an answer: beyond that the database is quicker.
+    pub fn new(url: &str) -> Result<Self, RedisError> {
+        let limit = Some(Duration::from_millis(500));
+        let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(1)
+            .set_min_delay(Duration::from_millis(50))
+            .set_connection_timeout(limit)
+            .set_response_timeout(limit);
+        let connection = ConnectionManager::new_lazy_with_config(Client::open(url)?, config)?;
+        Ok(Self { connection, fallback: Memory::new(), is_away: Arc::default() })
+    }
+
+    pub async fn get(&self, topic: Topic, key: &str) -> Option<String> {
+        let generation = self.generation(topic).await?;
+        let stored = self.connection.clone().get(name(topic, generation, key)).await;
+        self.noted(stored).flatten()
+    }
+
+    pub async fn put(&self, topic: Topic, generation: u64, key: &str, text: String, kept: Duration) {
+        let seconds = kept.as_secs().max(1);
+        let stored: Result<(), _> =
+            self.connection.clone().set_ex(name(topic, generation, key), text, seconds).await;
+        self.noted(stored);
+    }
+
+    pub async fn generation(&self, topic: Topic) -> Option<u64> {
+        let stored: Result<Option<u64>, _> = self.connection.clone().get(generation_name(topic)).await;
+        self.noted(stored).map(|generation| generation.unwrap_or(0))
+    }
+
+    pub async fn drop_topic(&self, topic: Topic) {
+        let moved: Result<u64, _> = self.connection.clone().incr(generation_name(topic), 1).await;
+        self.noted(moved);
+    }
+
+    pub async fn count(&self, name: &str, window: Duration) -> u64 {
+        let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        let script = Script::new(
+            "local n = redis.call('incr', KEYS[1]) if n == 1 then redis.call('pexpire', KEYS[1], ARGV[1]) end return n",
+        );
+        let counted =
+            script.key(count_name(name)).arg(millis).invoke_async(&mut self.connection.clone()).await;
+        match self.noted(counted) {
+            Some(count) => count,
+            None => self.fallback.count(name, window),
+        }
+    }
+
+    pub async fn forget_count(&self, name: &str) {
+        self.fallback.forget_count(name);
+        let forgotten: Result<(), _> = self.connection.clone().del(count_name(name)).await;
+        self.noted(forgotten);
+    }
+
+    fn noted<T>(&self, result: Result<T, RedisError>) -> Option<T> {
+        let was_away = self.is_away.swap(result.is_err(), Ordering::Relaxed);
+        match result {
+            Ok(value) => {
+                if was_away {
+                    tracing::info!("the Redis cache is back");
+                }
+                Some(value)
+            }
+            Err(error) => {
+                if !was_away {
+                    tracing::warn!(%error, "the Redis cache is away; going on without it");
+                }
+                None
+            }
+        }
+    }
+}
+
+fn name(topic: Topic, generation: u64, key: &str) -> String {
+    format!("zhuxiao:{}:{generation}:{key}", topic.as_str())
+}
+
+fn generation_name(topic: Topic) -> String {
+    format!("zhuxiao:generation:{}", topic.as_str())
+}
+
+fn count_name(name: &str) -> String {
+    format!("zhuxiao:count:{name}")
+}

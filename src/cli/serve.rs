@@ -1,0 +1,93 @@
+//! `zhuxiao serve`: serves until SIGTERM or Ctrl-C, then finishes what it began.
+
+use std::time::Duration;
+
+use clap::Args;
+use poem::Server;
+use tokio::net::TcpListener;
+
+use super::metrics::Recorder;
+use super::{Common, Ended, migrate};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::http::listener::Bounded;
+use crate::id::Ids;
+use crate::routes::routes;
+use crate::settings::{LogFormat, Settings};
+
+/// How long requests that have begun may take to finish after SIGTERM.
+const FINISH_SECONDS: u64 = 20;
+
+/// Flags of `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// Address to listen on [default: 127.0.0.1:8080]
+    #[arg(long)]
+    pub listen: Option<String>,
+    /// Redis for the cache; without it the cache is in this process
+    #[arg(long)]
+    pub redis_url: Option<String>,
+    /// Do not apply missing schema changes before serving
+    #[arg(long)]
+    pub no_migrate: bool,
+}
+
+/// Opens the database, applies what is missing and serves.
+pub async fn run(common: &Common, args: &ServeArgs) -> Result<(), Ended> {
+    let mut flags = Vec::new();
+    flags.extend(args.listen.clone().map(|listen| ("listen", listen)));
+    flags.extend(args.redis_url.clone().map(|url| ("redis_url", url)));
+    let settings = common.settings(flags)?;
+    log_to_stderr(&settings);
+    if !args.no_migrate {
+        migrate::prepare(&settings.database_url).await?;
+    }
+    let app = App::open(settings, Clock::System, Ids::default()).await?;
+    let listener = TcpListener::bind(app.settings.listen).await?;
+    serve_on(listener, app, stop_signal()).await
+}
+
+/// Serves `app` on a bound socket until `stop`, with the background work that belongs to it.
+pub async fn serve_on(
+    listener: TcpListener,
+    app: App,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Ended> {
+    let recorder = Recorder::install();
+    let settings = app.settings.clone();
+    let endpoint = routes(&app, recorder);
+    let patience = Duration::from_secs(settings.request_seconds_max.saturating_mul(2));
+    let acceptor = Bounded::new(listener, settings.connections_max, patience);
+    let finish = Duration::from_secs(FINISH_SECONDS);
+    let served = Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(endpoint, stop, Some(finish)).await;
+    app.db.close().await?;
+    Ok(served?)
+}
+
+/// Log lines go to stderr as JSON objects, or as text for people.
+pub fn log_to_stderr(settings: &Settings) {
+    let filter = tracing_subscriber::EnvFilter::new(&settings.log);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call in one process (tests) keeps the first subscriber.
+    let _ = match settings.log_format {
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.try_init(),
+    };
+}
+
+/// Ready when the process is told to stop.
+pub async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,345 @@
+//! The one place that opens databases and begins transactions.
+//!
+//! Reads go through a pool that cannot write. Writes go through [`WriteTxn`], which only [`Db::begin`] makes, so that
+//! a stray autocommit write does not compile. On `SQLite` one connection writes, behind a process-wide lock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use migration::{Migrator, MigratorTrait};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ExecResult, FromQueryResult, QueryResult, RuntimeErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait, Value,
+};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::refusal::{Failure, Outcome, Refusal};
+
+/// How often a transaction that lost a race is tried again before the caller is asked to come back.
+const WRITE_ATTEMPTS_MAX: u32 = 6;
+
+/// Any number will do, as long as every process of every version takes the same.
+const MIGRATION_LOCK: i64 = 0x7a68_7578;
+
+/// Statements sent since the process began, for `/metrics` and for tests that bound round trips.
+static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// Statements sent since the process began.
+#[must_use]
+pub fn statements_sent() -> u64 {
+    STATEMENTS.load(Ordering::Relaxed)
+}
+
+/// A database: many readers, and writers that hold a transaction.
+#[derive(Clone, Debug)]
+pub struct Db {
+    writer: DatabaseConnection,
+    reader: Reader,
+    /// `SQLite` has one writer; waiting here is fair and cheap, waiting in its busy handler is neither.
+    gate: Option<Arc<Mutex<()>>>,
+}
+
+/// A connection pool that can only read.
+#[derive(Clone, Debug)]
+pub struct Reader(DatabaseConnection);
+
+/// Proof that a transaction is open. Dropped without commit, it rolls back.
+#[derive(Debug)]
+pub struct WriteTxn {
+    txn: DatabaseTransaction,
+    /// PostgreSQL answers `COMMIT` of a failed transaction with success and stores nothing.
+    has_failed: AtomicBool,
+    _gate: Option<OwnedMutexGuard<()>>,
+}
+
+/// What a transaction answered, which has been committed.
+#[derive(Debug)]
+pub struct Committed<T>(T);
+
+impl<T> Committed<T> {
+    /// The answer.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl Db {
+    /// Opens the database at `url` (`sqlite://…` or `postgres://…`) with at most `connections` readers and,
+    /// on PostgreSQL, as many writers.
+    pub async fn open(url: &str, connections: u32) -> Result<Self, DbErr> {
+        let is_sqlite = url.starts_with("sqlite:");
+        let writer = Database::connect(options(url, if is_sqlite { 1 } else { connections }, false)).await?;
+        let reader = Database::connect(options(url, connections, true)).await?;
+        let gate = is_sqlite.then(|| Arc::new(Mutex::new(())));
+        Ok(Self { writer, reader: Reader(reader), gate })
+    }
+
+    /// Applies the missing migrations on a connection of its own, one process at a time.
+    pub async fn migrate(url: &str) -> Result<(), DbErr> {
+        let connection = Database::connect(options(url, 1, false)).await?;
+        let txn = begin(&connection).await?;
+        if txn.get_database_backend() == DbBackend::Postgres {
+            txn.execute_unprepared(&format!("select pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+        }
+        Migrator::up(&txn, None).await?;
+        txn.commit().await?;
+        connection.close().await
+    }
+
+    /// Whether this binary's migrations have all been applied.
+    pub async fn is_current(&self) -> Result<bool, DbErr> {
+        #[derive(FromQueryResult)]
+        struct Applied {
+            version: String,
+        }
+        let applied = rows::<Applied>(&self.reader, "select version from seaql_migrations", []).await?;
+        Ok(Migrator::migrations().iter().all(|known| applied.iter().any(|row| row.version == known.name())))
+    }
+
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.writer.get_database_backend()
+    }
+
+    /// Begins a transaction for writing. Dropped without [`WriteTxn::commit`], it rolls back.
+    pub async fn begin(&self) -> Outcome<WriteTxn> {
+        let gate = match &self.gate {
+            Some(gate) => Some(Arc::clone(gate).lock_owned().await),
+            None => None,
+        };
+        Ok(WriteTxn { txn: begin(&self.writer).await?, has_failed: AtomicBool::new(false), _gate: gate })
+    }
+
+    /// Runs `work`, which begins and commits one transaction. Losing a race (serialisation failure, deadlock, busy
+    /// file) runs it again, a bounded number of times, then answers [`Refusal::Busy`].
+    pub async fn write<T, W: Future<Output = Outcome<Committed<T>>>>(
+        &self,
+        work: impl Fn() -> W,
+    ) -> Outcome<T> {
+        for attempt in 1..=WRITE_ATTEMPTS_MAX {
+            match work().await {
+                Err(Failure::Database(error)) if is_lost_race(&error) => {
+                    tracing::debug!(attempt, %error, "transaction lost a race");
+                    tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 5)).await;
+                }
+                done => return done.map(Committed::into_inner),
+            }
+        }
+        Err(Refusal::Busy { retry_after_seconds: 1 }.into())
+    }
+
+    /// Closes both pools.
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.reader.0.close().await?;
+        self.writer.close().await
+    }
+}
+
+impl WriteTxn {
+    /// Commits, and answers `value` as proof of it. A transaction in which a statement failed is refused, whoever
+    /// swallowed the error.
+    pub async fn commit<T>(self, value: T) -> Outcome<Committed<T>> {
+        if self.has_failed.load(Ordering::Relaxed) {
+            self.txn.rollback().await?;
+            return Err(Failure::Broken("a failed statement was swallowed inside a transaction".to_owned()));
+        }
+        self.txn.commit().await?;
+        Ok(Committed(value))
+    }
+
+    fn noted<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        if result.is_err() {
+            self.has_failed.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for WriteTxn {
+    fn get_database_backend(&self) -> DbBackend {
+        self.txn.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.noted(self.txn.execute_raw(statement).await)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.noted(self.txn.execute_unprepared(sql).await)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.noted(self.txn.query_one_raw(statement).await)
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.noted(self.txn.query_all_raw(statement).await)
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Reader {
+    fn get_database_backend(&self) -> DbBackend {
+        self.0.get_database_backend()
+    }
+
+    async fn execute_raw(&self, _: Statement) -> Result<ExecResult, DbErr> {
+        Err(DbErr::Custom("a reader cannot write".to_owned()))
+    }
+
+    async fn execute_unprepared(&self, _: &str) -> Result<ExecResult, DbErr> {
+        Err(DbErr::Custom("a reader cannot write".to_owned()))
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        self.0.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        self.0.query_all_raw(statement).await
+    }
+}
+
+/// All rows of a query. Write `$1`, `$2` … on both engines; never put a value into the text.
+pub async fn rows<T: FromQueryResult>(
+    connection: &impl ConnectionTrait,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<T>, DbErr> {
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    connection.query_all_raw(statement).await?.iter().map(|row| T::from_query_result(row, "")).collect()
+}
+
+/// The first row of a query, if there is one.
+pub async fn row<T: FromQueryResult>(
+    connection: &impl ConnectionTrait,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Option<T>, DbErr> {
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    connection.query_one_raw(statement).await?.map(|row| T::from_query_result(&row, "")).transpose()
+}
+
+/// Runs a statement that changes rows and answers how many it changed.
+pub async fn change(
+    txn: &WriteTxn,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<u64, DbErr> {
+    let statement = Statement::from_sql_and_values(txn.get_database_backend(), sql, values);
+    Ok(txn.execute_raw(statement).await?.rows_affected())
+}
+
+/// The type of one column of a set parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnType {
+    Uuid,
+    Integer,
+    Text,
+}
+
+/// A `select` that turns the one parameter `$n`, a JSON array of arrays made by [`set_parameter`], into rows with the
+/// given columns, on both engines. The text stays the same whatever the number of rows: one prepared statement, one
+/// round trip.
+#[must_use]
+pub fn set_rows(backend: DbBackend, parameter: &str, columns: &[(&str, ColumnType)]) -> String {
+    let is_postgres = backend == DbBackend::Postgres;
+    let selected: Vec<String> = columns
+        .iter()
+        .enumerate()
+        .map(|(position, (name, kind))| match (kind, is_postgres) {
+            (ColumnType::Uuid, true) => format!("(item.value->>{position})::uuid as {name}"),
+            (ColumnType::Uuid, false) => format!("unhex(item.value->>{position}) as {name}"),
+            (ColumnType::Integer, true) => format!("(item.value->>{position})::bigint as {name}"),
+            (ColumnType::Integer, false) => format!("cast(item.value->>{position} as integer) as {name}"),
+            (ColumnType::Text, _) => format!("(item.value->>{position}) as {name}"),
+        })
+        .collect();
+    let source = if is_postgres {
+        format!("jsonb_array_elements({parameter}::jsonb) as item(value)")
+    } else {
+        format!("json_each({parameter}) as item")
+    };
+    format!("select {} from {source}", selected.join(", "))
+}
+
+/// The parameter for [`set_rows`]: one inner array per row. Write ids with [`set_id`].
+#[must_use]
+pub fn set_parameter(rows: Vec<Vec<serde_json::Value>>) -> Value {
+    serde_json::Value::from(rows).to_string().into()
+}
+
+/// An id inside a set parameter.
+#[must_use]
+pub fn set_id(id: uuid::Uuid) -> serde_json::Value {
+    serde_json::Value::String(id.simple().to_string())
+}
+
+/// `for update` on PostgreSQL; `SQLite` has one writer and no such clause.
+#[must_use]
+pub fn for_update(backend: DbBackend) -> &'static str {
+    if backend == DbBackend::Postgres { "for update" } else { "" }
+}
+
+/// Whether the error is a unique constraint that refused a duplicate.
+#[must_use]
+pub fn is_duplicate(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_)))
+}
+
+async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    connection
+        .begin_with_options(TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        })
+        .await
+}
+
+/// Serialisation failure, deadlock, lock timeout; busy or locked file.
+fn is_lost_race(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))
+    | DbErr::Conn(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return false;
+    };
+    let code = cause.as_database_error().and_then(|cause| cause.code().map(|code| code.to_string()));
+    matches!(code.as_deref(), Some("40001" | "40P01" | "55P03" | "5" | "6" | "261" | "517"))
+}
+
+fn options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections.max(1))
+        .acquire_timeout(Duration::from_secs(10))
+        .sqlx_logging(false)
+        .test_before_acquire_if_idle_for(Duration::from_secs(30));
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        let sqlite = sqlite
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true)
+            .create_if_missing(!read_only);
+        if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
+    });
+    options.map_sqlx_postgres_opts(move |postgres| {
+        if read_only { postgres.options([("default_transaction_read_only", "on")]) } else { postgres }
+    });
+    options
+}

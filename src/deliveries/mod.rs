@@ -1,0 +1,3 @@
+//! Goods handed over and accepted.
+
+pub mod api;

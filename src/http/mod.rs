@@ -1,0 +1,9 @@
+//! What all endpoints share: the shape of refusals, scalars, bodies and pages. Imports no slice.
+
+pub mod answers;
+pub mod body;
+pub mod edge;
+pub mod listener;
+pub mod page;
+pub mod problem;
+pub mod scalars;

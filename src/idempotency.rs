@@ -1,0 +1,148 @@
+//! A request that moves stock or money takes effect at most once per `Idempotency-Key` and caller: its answer is
+//! stored beside its effect, in the same transaction. This file never runs a request outside such a transaction.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::db::{self, Committed, WriteTxn};
+use crate::refusal::{Failure, Outcome, Refusal};
+
+/// Answers are kept this long; after it a key may be used anew.
+pub const KEPT_DAYS: i64 = 7;
+
+/// Who sent which request under which key.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub principal_id: Uuid,
+    pub key: String,
+    /// Hash of the operation and the body: the same key with another request is refused.
+    pub fingerprint: String,
+}
+
+/// The answer of an operation, and whether it is the stored one of an earlier request.
+#[derive(Clone, Debug)]
+pub struct Once<T> {
+    pub value: T,
+    pub is_replay: bool,
+}
+
+/// An answer that is stored under its key.
+#[derive(Debug)]
+pub struct Kept<T>(T);
+
+/// The keys this process is working on.
+#[derive(Clone, Debug, Default)]
+pub struct InFlight(Arc<Mutex<HashSet<(Uuid, String)>>>);
+
+/// Removes its key when the request ends, however it ends.
+struct Claim<'a> {
+    in_flight: &'a InFlight,
+    key: (Uuid, String),
+}
+
+impl InFlight {
+    fn claim(&self, key: &Key) -> Result<Claim<'_>, Refusal> {
+        let pair = (key.principal_id, key.key.clone());
+        let is_new = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pair.clone());
+        if is_new { Ok(Claim { in_flight: self, key: pair }) } else { Err(Refusal::IdempotencyKeyInFlight) }
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.in_flight.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+/// Answers what is stored under `key`, or runs `work`, which begins a transaction and ends it with [`commit`].
+///
+/// Refused with [`Refusal::IdempotencyKeyReused`] when the key was used for another request, and with
+/// [`Refusal::IdempotencyKeyInFlight`] while this process works on it. When another process commits the same key
+/// first, our effect is rolled back and its answer is given.
+pub async fn once<T: DeserializeOwned, W: Future<Output = Outcome<Committed<Kept<T>>>>>(
+    app: &App,
+    key: &Key,
+    work: impl Fn() -> W,
+) -> Outcome<Once<T>> {
+    let _claim = app.in_flight.claim(key)?;
+    if let Some(stored) = find(app.db.reader(), key).await? {
+        return replay(key, &stored);
+    }
+    match app.db.write(work).await {
+        Ok(Kept(value)) => Ok(Once { value, is_replay: false }),
+        Err(Failure::Refused(Refusal::IdempotencyKeyInFlight)) => match find(app.db.reader(), key).await? {
+            Some(stored) => replay(key, &stored),
+            None => Err(Refusal::IdempotencyKeyInFlight.into()),
+        },
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Stores the answer under the key and commits. Refused, and rolled back, when another process was first.
+pub async fn commit<T: Serialize>(
+    txn: WriteTxn,
+    key: &Key,
+    now: DateTime<Utc>,
+    value: T,
+) -> Outcome<Committed<Kept<T>>> {
+    if store(&txn, key, &value, now).await? {
+        txn.commit(Kept(value)).await
+    } else {
+        Err(Refusal::IdempotencyKeyInFlight.into())
+    }
+}
+
+/// Forgets answers older than [`KEPT_DAYS`], at most `limit` at a time.
+pub async fn forget_old(txn: &WriteTxn, now: DateTime<Utc>, limit: u32) -> Result<u64, DbErr> {
+    db::change(
+        txn,
+        "delete from idempotency_key where (principal_id, key) in
+           (select principal_id, key from idempotency_key where created_at < $1 limit $2)",
+        [(now - TimeDelta::days(KEPT_DAYS)).into(), i64::from(limit).into()],
+    )
+    .await
+}
+
+#[derive(FromQueryResult)]
+struct Stored {
+    fingerprint: String,
+    response: String,
+}
+
+async fn find(connection: &impl ConnectionTrait, key: &Key) -> Result<Option<Stored>, DbErr> {
+    let sql = "select fingerprint, response from idempotency_key where principal_id = $1 and key = $2";
+    db::row(connection, sql, [key.principal_id.into(), key.key.clone().into()]).await
+}
+
+async fn store<T: Serialize>(txn: &WriteTxn, key: &Key, value: &T, now: DateTime<Utc>) -> Outcome<bool> {
+    let response = serde_json::to_string(value).map_err(|error| Failure::Broken(error.to_string()))?;
+    let stored = db::change(
+        txn,
+        "insert into idempotency_key (principal_id, key, fingerprint, response, created_at)
+         values ($1, $2, $3, $4, $5) on conflict (principal_id, key) do nothing",
+        [
+            key.principal_id.into(),
+            key.key.clone().into(),
+            key.fingerprint.clone().into(),
+            response.into(),
+            now.into(),
+        ],
+    )
+    .await?;
+    Ok(stored == 1)
+}
+
+fn replay<T: DeserializeOwned>(key: &Key, stored: &Stored) -> Outcome<Once<T>> {
+    if stored.fingerprint != key.fingerprint {
+        return Err(Refusal::IdempotencyKeyReused.into());
+    }
+    let value = serde_json::from_str(&stored.response).map_err(|error| Failure::Broken(error.to_string()))?;
+    Ok(Once { value, is_replay: true })
+}

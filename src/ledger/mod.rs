@@ -1,0 +1,3 @@
+//! Double-entry accounts.
+
+pub mod api;

@@ -1,0 +1,3 @@
+//! What households offer.
+
+pub mod api;

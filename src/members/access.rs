@@ -1,0 +1,193 @@
+//! Who calls, and what that lets them see and do. The first argument of every endpoint that is not public is a
+//! [`Signed`]; the scope it carries stands inside every query, so that what a caller may not see does not exist for them.
+
+use std::ops::Deref;
+
+use poem::Request;
+use poem_openapi::auth::Bearer;
+use poem_openapi::{Enum, SecurityScheme};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::http::edge::current_request_id;
+use crate::http::problem::Problem;
+use crate::members::sessions;
+use crate::refusal::Refusal;
+use crate::trail::Actor;
+
+/// What a signed-in person does here. One person, one role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum Role {
+    Household,
+    Helper,
+    Buyer,
+    Approver,
+    Officer,
+    Finance,
+    Auditor,
+    Admin,
+}
+
+impl Role {
+    pub const ALL: [Self; 8] = [
+        Self::Household,
+        Self::Helper,
+        Self::Buyer,
+        Self::Approver,
+        Self::Officer,
+        Self::Finance,
+        Self::Auditor,
+        Self::Admin,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Household => "household",
+            Self::Helper => "helper",
+            Self::Buyer => "buyer",
+            Self::Approver => "approver",
+            Self::Officer => "officer",
+            Self::Finance => "finance",
+            Self::Auditor => "auditor",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads the name stored in the database.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
+    }
+}
+
+/// The rows that exist for a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One household and what is its own.
+    Household(Uuid),
+    /// The households paired with this helper today. The id is the helper's.
+    Helper(Uuid),
+    /// One institution and what is its own.
+    Institution(Uuid),
+    /// A region and everything below it.
+    Region(RegionScope),
+}
+
+/// A region as a range of 12-digit codes: `from <= code < before`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionScope {
+    /// The region's own code, such as `341823000000`.
+    pub code: String,
+    pub from: String,
+    /// The first code after the region and all below it.
+    pub before: String,
+}
+
+impl RegionScope {
+    /// The range of a code of 2 to 12 digits: trailing zeros of a 12-digit code widen it to its level
+    /// (province 2, city 4, county 6, township 9, village 12 digits).
+    #[must_use]
+    pub fn of(code: &str) -> Self {
+        let levels = [2_usize, 4, 6, 9, 12];
+        let significant = code.trim_end_matches('0').len();
+        let length = levels.into_iter().find(|&level| level >= significant).unwrap_or(12);
+        let padded = format!("{code:0<12}");
+        let prefix = padded.get(..length).unwrap_or(&padded);
+        let next = prefix.parse::<u64>().map_or(u64::MAX, |number| number.saturating_add(1));
+        let before = format!("{:0<12}", format!("{next:0>length$}"));
+        Self { from: format!("{prefix:0<12}"), code: format!("{prefix:0<12}"), before }
+    }
+
+    #[must_use]
+    pub fn contains(&self, code: &str) -> bool {
+        self.from.as_str() <= code && code < self.before.as_str()
+    }
+}
+
+/// A signed-in caller.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub principal_id: Uuid,
+    pub session_id: Uuid,
+    pub account: String,
+    pub display_name: String,
+    pub role: Role,
+    pub scope: Scope,
+    /// Six digits; the county whose rows the caller writes. `None` only for administrators above counties.
+    pub county_code: Option<String>,
+}
+
+impl Caller {
+    /// Refuses a role that is not among `roles`.
+    pub fn allow(&self, roles: &[Role]) -> Result<(), Refusal> {
+        if roles.contains(&self.role) { Ok(()) } else { Err(Refusal::NotAllowed) }
+    }
+
+    /// The caller's county, for rows it writes.
+    pub fn county(&self) -> Result<&str, Refusal> {
+        self.county_code.as_deref().ok_or(Refusal::NotAllowed)
+    }
+
+    /// The region an officer, finance, audit or admin caller sees.
+    pub fn region(&self) -> Result<&RegionScope, Refusal> {
+        match &self.scope {
+            Scope::Region(region) => Ok(region),
+            _ => Err(Refusal::NotAllowed),
+        }
+    }
+
+    /// The institution a buyer or approver belongs to.
+    pub fn institution(&self) -> Result<Uuid, Refusal> {
+        match self.scope {
+            Scope::Institution(id) => Ok(id),
+            _ => Err(Refusal::NotAllowed),
+        }
+    }
+
+    /// As the audit trail names the caller.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor {
+            principal_id: Some(self.principal_id),
+            role: self.role.as_str(),
+            request_id: current_request_id(),
+        }
+    }
+}
+
+/// Proof that the request carries a valid session.
+#[derive(Debug, SecurityScheme)]
+#[oai(rename = "session", ty = "bearer", checker = "check")]
+pub struct Signed(Caller);
+
+impl Deref for Signed {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+async fn check(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
+    let app = request.data::<App>().ok_or_else(|| Problem::of(500, "internal_error", "The service is not set up."))?;
+    sessions::caller_of(app, &bearer.token).await.map_err(|failure| Problem::from(failure).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_holds_itself_and_everything_below_it() {
+        let county = RegionScope::of("341823000000");
+        assert_eq!((county.from.as_str(), county.before.as_str()), ("341823000000", "341824000000"));
+        assert!(county.contains("341823101202") && !county.contains("341824000000"));
+        assert_eq!(RegionScope::of("341823").before, "341824000000");
+        assert_eq!(RegionScope::of("341823101000").before, "341823102000");
+        assert_eq!(RegionScope::of("341823100000").before, "341823101000");
+        assert_eq!(RegionScope::of("340000000000").before, "350000000000");
+        assert_eq!(RegionScope::of("341823101202").before, "341823101203");
+    }
+}

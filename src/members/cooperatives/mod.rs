@@ -1,0 +1,3 @@
+//! Entities that bundle member households.
+
+pub mod api;

@@ -1,0 +1,3 @@
+//! Families that offer produce, their statuses and survey visits.
+
+pub mod api;

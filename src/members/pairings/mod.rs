@@ -1,0 +1,3 @@
+//! Helpers paired with households.
+
+pub mod api;

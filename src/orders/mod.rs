@@ -1,0 +1,3 @@
+//! Bulk orders and how they are shared.
+
+pub mod api;

@@ -1,0 +1,3 @@
+//! Money in.
+
+pub mod api;

@@ -1,0 +1,3 @@
+//! Money out to households.
+
+pub mod api;

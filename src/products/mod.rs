@@ -1,0 +1,3 @@
+//! The catalogue and its reference prices.
+
+pub mod api;

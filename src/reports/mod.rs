@@ -1,0 +1,3 @@
+//! Figures for the bureau.
+
+pub mod api;

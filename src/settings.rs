@@ -1,0 +1,150 @@
+//! Settings: flags over `ZHUXIAO_*` over `zhuxiao.toml` over defaults. An invalid one stops the start and is named.
+//! Secrets come from files or the environment, never from flags.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// The database when nothing is set.
+pub const DEFAULT_DATABASE_URL: &str = "sqlite://data/zhuxiao.db?mode=rwc";
+
+/// Everything an operator can set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// `sqlite://path?mode=rwc` or `postgres://…`
+    pub database_url: String,
+    /// `redis://…`; without it the cache is in this process.
+    pub redis_url: Option<String>,
+    pub listen: SocketAddr,
+    /// A tracing filter, such as `info` or `zhuxiao=debug,info`.
+    pub log: String,
+    pub log_format: LogFormat,
+    /// File with the key that seals phones and bank accounts; made beside the database when it is missing.
+    pub keys: Option<PathBuf>,
+    pub database_connections: u32,
+    pub connections_max: usize,
+    pub request_seconds_max: u64,
+    pub body_bytes_max: usize,
+    pub upload_bytes_max: usize,
+    pub hold_minutes: i64,
+    pub sweep_seconds: u64,
+    pub session_hours: i64,
+    /// Lots that spoil within so many days of the needed-by date are shared first.
+    pub spoils_within_days: i64,
+    /// Candidate lots read for one order line at most.
+    pub candidates_max: u64,
+    pub payment_days: i64,
+    pub sign_in_tries_max: u64,
+    pub sign_in_window_seconds: u64,
+    /// Passwords hashed at the same time; the rest wait their turn.
+    pub password_hashes_parallel: usize,
+    /// Memory of one password hash. OWASP's floor for Argon2id with two passes is 19 MiB.
+    pub password_hash_kib: u32,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    #[default]
+    Json,
+    Text,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("setting {name}: {reason}")]
+pub struct SettingError {
+    pub name: String,
+    pub reason: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            database_url: DEFAULT_DATABASE_URL.to_owned(),
+            redis_url: None,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            log: "info".to_owned(),
+            log_format: LogFormat::default(),
+            keys: None,
+            database_connections: 8,
+            connections_max: 4_096,
+            request_seconds_max: 30,
+            body_bytes_max: 1 << 20,
+            upload_bytes_max: 20 << 20,
+            hold_minutes: 30,
+            sweep_seconds: 10,
+            session_hours: 12,
+            spoils_within_days: 7,
+            candidates_max: 20_000,
+            payment_days: 30,
+            sign_in_tries_max: 5,
+            sign_in_window_seconds: 900,
+            password_hashes_parallel: 1,
+            password_hash_kib: 19_456,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads `zhuxiao.toml` (or the file named by `file`), then the environment, then `flags` as
+    /// (setting, value) pairs.
+    pub fn load(file: Option<&str>, flags: Vec<(&'static str, String)>) -> Result<Self, SettingError> {
+        let source = match file {
+            Some(named) => config::File::new(named, config::FileFormat::Toml).required(true),
+            None => config::File::new("zhuxiao.toml", config::FileFormat::Toml).required(false),
+        };
+        let environment = config::Environment::with_prefix("ZHUXIAO").prefix_separator("_").try_parsing(true);
+        let mut builder = config::Config::builder().add_source(source).add_source(environment);
+        for (name, value) in flags {
+            builder = builder.set_override(name, value).map_err(|error| unusable(&error))?;
+        }
+        let settings: Self =
+            builder.build().and_then(config::Config::try_deserialize).map_err(|error| unusable(&error))?;
+        settings.checked()
+    }
+
+    fn checked(self) -> Result<Self, SettingError> {
+        let has_known_scheme = ["sqlite:", "postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| self.database_url.starts_with(scheme));
+        ensure(has_known_scheme, "database_url", "begin it with sqlite:// or postgres://")?;
+        let is_redis = self.redis_url.as_ref().is_none_or(|url| url.starts_with("redis"));
+        ensure(is_redis, "redis_url", "begin it with redis://")?;
+        let filter = tracing_subscriber::EnvFilter::try_new(&self.log);
+        ensure(filter.is_ok(), "log", "write a filter such as info or zhuxiao=debug,info")?;
+        ensure((1..=1_440).contains(&self.hold_minutes), "hold_minutes", "between 1 and 1440")?;
+        ensure((1..=3_600).contains(&self.sweep_seconds), "sweep_seconds", "between 1 and 3600")?;
+        ensure((1..=720).contains(&self.session_hours), "session_hours", "between 1 and 720")?;
+        ensure((1..=60).contains(&self.payment_days), "payment_days", "between 1 and 60")?;
+        ensure((0..=365).contains(&self.spoils_within_days), "spoils_within_days", "between 0 and 365")?;
+        ensure((1..=200_000).contains(&self.candidates_max), "candidates_max", "between 1 and 200000")?;
+        ensure((1..=200).contains(&self.database_connections), "database_connections", "between 1 and 200")?;
+        ensure(self.connections_max >= 1, "connections_max", "at least 1")?;
+        ensure((1..=600).contains(&self.request_seconds_max), "request_seconds_max", "between 1 and 600")?;
+        ensure((1_024..=16 << 20).contains(&self.body_bytes_max), "body_bytes_max", "1 KiB to 16 MiB")?;
+        ensure((1_024..=100 << 20).contains(&self.upload_bytes_max), "upload_bytes_max", "1 KiB to 100 MiB")?;
+        ensure(self.sign_in_tries_max >= 1, "sign_in_tries_max", "at least 1")?;
+        ensure(self.sign_in_window_seconds >= 1, "sign_in_window_seconds", "at least 1")?;
+        ensure((1..=64).contains(&self.password_hashes_parallel), "password_hashes_parallel", "1 to 64")?;
+        ensure((1_024..=1 << 20).contains(&self.password_hash_kib), "password_hash_kib", "1024 to 1048576")?;
+        Ok(self)
+    }
+}
+
+fn ensure(holds: bool, name: &str, reason: &str) -> Result<(), SettingError> {
+    if holds { Ok(()) } else { Err(SettingError { name: name.to_owned(), reason: reason.to_owned() }) }
+}
+
+/// Names the setting where the configuration reader knows it; its message otherwise names the unknown field.
+fn unusable(error: &config::ConfigError) -> SettingError {
+    let name = match error {
+        config::ConfigError::Type { key: Some(key), .. } | config::ConfigError::At { key: Some(key), .. } => key.clone(),
+        config::ConfigError::FileParse { uri, .. } => uri.clone().unwrap_or_else(|| "zhuxiao.toml".to_owned()),
+        _ => "zhuxiao.toml or environment".to_owned(),
+    };
+    SettingError { name, reason: error.to_string() }
+}

@@ -1,0 +1,3 @@
+//! What acceptances make owed.
+
+pub mod api;

@@ -1,0 +1,98 @@
+//! The audit trail: who wrote what, for whom, before and after, in the transaction of the write itself.
+//! Rows are only added. Personal data in the clear never goes into `before` or `after`.
+
+use chrono::{DateTime, Utc};
+use sea_orm::DbErr;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use crate::db::{self, WriteTxn};
+use crate::id::Ids;
+
+/// Who acts: a signed-in person, or the service itself (sweeper, import on the command line).
+#[derive(Clone, Debug)]
+pub struct Actor {
+    pub principal_id: Option<Uuid>,
+    pub role: &'static str,
+    pub request_id: Option<String>,
+}
+
+impl Actor {
+    /// The service acting by itself.
+    #[must_use]
+    pub const fn service(role: &'static str) -> Self {
+        Self { principal_id: None, role, request_id: None }
+    }
+}
+
+/// One thing that was written.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub county_code: Option<String>,
+    /// The household on whose behalf it was written, if any.
+    pub household_id: Option<Uuid>,
+    /// The operation, such as `place_order`.
+    pub action: &'static str,
+    /// The table, such as `purchase_order`, and the row in it.
+    pub subject_kind: &'static str,
+    pub subject_id: Uuid,
+    pub before: Option<Json>,
+    pub after: Option<Json>,
+}
+
+/// Adds events to the trail in one statement, whatever their number.
+pub async fn record(
+    txn: &WriteTxn,
+    ids: &Ids,
+    now: DateTime<Utc>,
+    actor: &Actor,
+    events: Vec<Event>,
+) -> Result<(), DbErr> {
+    use db::ColumnType::{Text, Uuid as Id};
+    use sea_orm::ConnectionTrait;
+
+    if events.is_empty() {
+        return Ok(());
+    }
+    let rows = events.into_iter().map(|event| {
+        vec![
+            db::set_id(ids.next(now)),
+            json!(event.county_code),
+            event.household_id.map_or(Json::Null, db::set_id),
+            json!(event.action),
+            json!(event.subject_kind),
+            db::set_id(event.subject_id),
+            json!(event.before.map(|before| before.to_string())),
+            json!(event.after.map(|after| after.to_string())),
+        ]
+    });
+    let columns = [
+        ("id", Id),
+        ("county_code", Text),
+        ("household_id", Id),
+        ("action", Text),
+        ("subject_kind", Text),
+        ("subject_id", Id),
+        ("before_text", Text),
+        ("after_text", Text),
+    ];
+    let backend = txn.get_database_backend();
+    let json = if backend == sea_orm::DbBackend::Postgres { "::jsonb" } else { "" };
+    let sql = format!(
+        "insert into audit_event (id, county_code, at, actor_id, actor_role, household_id, action, subject_kind,
+                                  subject_id, before_json, after_json, request_id)
+         select id, county_code, $2, $3, $4, household_id, action, subject_kind, subject_id,
+                before_text{json}, after_text{json}, $5
+         from ({}) as event",
+        db::set_rows(backend, "$1", &columns)
+    );
+    let values = [
+        db::set_parameter(rows.collect()),
+        now.into(),
+        actor.principal_id.into(),
+        actor.role.into(),
+        actor.request_id.clone().into(),
+    ];
+    db::change(txn, &sql, values).await?;
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! The specification of /v1/cooperatives, as tests over HTTP.

@@ -1,0 +1,1 @@
+//! The specification of /v1/deliveries, as tests over HTTP.

@@ -1,0 +1,1 @@
+//! The specification of /v1/households, as tests over HTTP.

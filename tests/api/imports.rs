@@ -1,0 +1,1 @@
+//! The specification of /v1/imports, as tests over HTTP.

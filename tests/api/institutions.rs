@@ -1,0 +1,1 @@
+//! The specification of /v1/institutions, as tests over HTTP.

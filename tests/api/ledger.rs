@@ -1,0 +1,1 @@
+//! The specification of /v1/ledger, as tests over HTTP.

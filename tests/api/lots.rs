@@ -1,0 +1,1 @@
+//! The specification of /v1/lots, as tests over HTTP.

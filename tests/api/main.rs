@@ -1,0 +1,22 @@
+//! The test suite: one binary, one module per noun. Set `ZHUXIAO_TEST_DATABASE_URL` and `ZHUXIAO_TEST_REDIS_URL` to run
+//! it on PostgreSQL and Redis instead of SQLite and the in-process cache.
+
+mod support;
+
+mod audit_events;
+mod cooperatives;
+mod deliveries;
+mod households;
+mod imports;
+mod institutions;
+mod ledger;
+mod lots;
+mod orders;
+mod pairings;
+mod payments;
+mod payouts;
+mod products;
+mod regions;
+mod reports;
+mod sessions;
+mod settlements;

@@ -1,0 +1,1 @@
+//! The specification of /v1/orders, as tests over HTTP.

@@ -1,0 +1,1 @@
+//! The specification of /v1/pairings, as tests over HTTP.

@@ -1,0 +1,1 @@
+//! The specification of /v1/payments, as tests over HTTP.

@@ -1,0 +1,1 @@
+//! The specification of /v1/payouts, as tests over HTTP.

@@ -1,0 +1,1 @@
+//! The specification of /v1/products, as tests over HTTP.

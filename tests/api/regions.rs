@@ -1,0 +1,1 @@
+//! The specification of /v1/regions, as tests over HTTP.

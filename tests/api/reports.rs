@@ -1,0 +1,1 @@
+//! The specification of /v1/reports, as tests over HTTP.

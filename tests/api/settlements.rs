@@ -1,0 +1,1 @@
+//! The specification of /v1/settlements, as tests over HTTP.

@@ -1,0 +1,80 @@
+//! One database per test: an SQLite file, or a copy of a migrated PostgreSQL template. Gone when the test ends.
+
+use std::path::PathBuf;
+
+use sea_orm::{ConnectionTrait, Database};
+use uuid::Uuid;
+
+use super::migrated;
+
+/// The template every PostgreSQL test database is copied from.
+const TEMPLATE: &str = "zhuxiao_template";
+
+/// Serialises the making of the template between the processes of one run.
+const TEMPLATE_LOCK: i64 = 74_021;
+
+pub struct TestDatabase {
+    pub url: String,
+    file: Option<PathBuf>,
+    /// The server's address and the name to drop.
+    copy: Option<(String, String)>,
+}
+
+impl TestDatabase {
+    pub async fn create() -> Self {
+        match std::env::var("ZHUXIAO_TEST_DATABASE_URL") {
+            Ok(server) => Self::copy_template(server).await,
+            Err(_) => Self::in_a_file().await,
+        }
+    }
+
+    async fn in_a_file() -> Self {
+        let shm = PathBuf::from("/dev/shm");
+        let folder = if shm.is_dir() { shm } else { std::env::temp_dir() };
+        let file = folder.join(format!("zhuxiao-test-{}.db", Uuid::now_v7().simple()));
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        migrated(&url).await;
+        Self { url, file: Some(file), copy: None }
+    }
+
+    async fn copy_template(server: String) -> Self {
+        let admin = Database::connect(&server).await.unwrap();
+        admin.execute_unprepared(&format!("select pg_advisory_lock({TEMPLATE_LOCK})")).await.unwrap();
+        let made = admin.execute_unprepared(&format!("create database {TEMPLATE}")).await;
+        if made.is_ok() {
+            migrated(&address(&server, TEMPLATE)).await;
+        }
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        let copied = format!("create database {name} template {TEMPLATE} strategy file_copy");
+        admin.execute_unprepared(&copied).await.unwrap();
+        admin.close().await.unwrap();
+        Self { url: address(&server, &name), file: None, copy: Some((server, name)) }
+    }
+}
+
+/// The server's address with another database name.
+fn address(server: &str, name: &str) -> String {
+    let (front, _) = server.rsplit_once('/').unwrap();
+    format!("{front}/{name}")
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            for suffix in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(format!("{}{suffix}", file.display()));
+            }
+        }
+        if let Some((server, name)) = self.copy.take() {
+            // A thread of its own, as a test's runtime cannot be blocked on from within.
+            let dropped = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    let admin = Database::connect(&server).await.unwrap();
+                    let _ = admin.execute_unprepared(&format!("drop database {name} with (force)")).await;
+                });
+            });
+            let _ = dropped.join();
+        }
+    }
+}
