@@ -27,4 +27,5 @@ pub mod reports;
 pub mod routes;
 pub mod settings;
 pub mod settlement;
+pub mod sheet;
 pub mod trail;
