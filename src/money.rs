@@ -154,7 +154,8 @@ pub fn split(total: Fen, weights: &[Fen]) -> Vec<Fen> {
     let floors: i128 = shares.iter().map(|(floor, _)| floor).sum();
     let left_over = usize::try_from(i128::from(total.0).saturating_sub(floors)).unwrap_or(0);
     let mut by_remainder: Vec<usize> = (0..shares.len()).collect();
-    by_remainder.sort_by_key(|&index| (std::cmp::Reverse(shares.get(index).map_or(0, |share| share.1)), index));
+    by_remainder
+        .sort_by_key(|&index| (std::cmp::Reverse(shares.get(index).map_or(0, |share| share.1)), index));
     let mut parts: Vec<Fen> =
         shares.iter().map(|(floor, _)| Fen(i64::try_from(*floor).unwrap_or(i64::MAX))).collect();
     for index in by_remainder.into_iter().take(left_over) {
@@ -200,7 +201,9 @@ mod tests {
 
     #[test]
     fn texts_that_are_not_yuan_are_refused() {
-        for text in ["", ".", "1.", ".5", "1.234", "-1.00", "+1", "1e2", "NaN", "１２", " 1", "1,000.00", "0x1"] {
+        for text in
+            ["", ".", "1.", ".5", "1.234", "-1.00", "+1", "1e2", "NaN", "１２", " 1", "1,000.00", "0x1"]
+        {
             assert_eq!(Fen::parse(text), Err(MoneyError::Malformed), "{text:?}");
         }
         assert_eq!(Fen::parse("90000000000000.01"), Err(MoneyError::TooLarge));

@@ -187,7 +187,8 @@ pub fn parse_base(amount: &str, unit: Unit) -> Result<i64, QuantityError> {
     let is_plain = amount.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
         && amount.starts_with(|first: char| first.is_ascii_digit())
         && amount.ends_with(|last: char| last.is_ascii_digit());
-    if amount.starts_with('-') && amount.len() > 1 && parse_base(amount.get(1..).unwrap_or(""), unit).is_ok() {
+    if amount.starts_with('-') && amount.len() > 1 && parse_base(amount.get(1..).unwrap_or(""), unit).is_ok()
+    {
         return Err(QuantityError::NotPositive);
     }
     if !is_plain {

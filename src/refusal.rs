@@ -23,16 +23,35 @@ pub enum Refusal {
     /// Does not exist, or not for this caller. Names the kind of thing, such as "order".
     NotFound(&'static str),
     SignInFailed,
-    TooManyAttempts { retry_after_seconds: u64 },
+    TooManyAttempts {
+        retry_after_seconds: u64,
+    },
     /// The body or a parameter cannot be read at all.
-    Malformed { detail: String },
+    Malformed {
+        detail: String,
+    },
     /// A value that reads well but is not acceptable; `pointer` is a JSON pointer into the body.
-    Invalid { pointer: String, detail: String },
-    RegionUnknown { pointer: String, code: String },
-    RegionRevoked { pointer: String, code: String },
-    CreditCodeInvalid { pointer: String },
+    Invalid {
+        pointer: String,
+        detail: String,
+    },
+    RegionUnknown {
+        pointer: String,
+        code: String,
+    },
+    RegionRevoked {
+        pointer: String,
+        code: String,
+    },
+    CreditCodeInvalid {
+        pointer: String,
+    },
     /// The step is not possible in this state.
-    WrongState { what: &'static str, from: String, attempted: &'static str },
+    WrongState {
+        what: &'static str,
+        from: String,
+        attempted: &'static str,
+    },
     /// Somebody else changed it since it was read.
     Stale,
     IfMatchMissing,
@@ -40,15 +59,23 @@ pub enum Refusal {
     IdempotencyKeyReused,
     IdempotencyKeyInFlight,
     /// Exists already. `detail` says which value.
-    Duplicate { detail: String },
+    Duplicate {
+        detail: String,
+    },
     /// What the order needs is not on sale.
-    StockShort { lines: Vec<LineShortfall> },
+    StockShort {
+        lines: Vec<LineShortfall>,
+    },
     /// Two different people must do this.
     SecondPersonNeeded,
     CursorExpired,
-    BodyTooLarge { limit_bytes: usize },
+    BodyTooLarge {
+        limit_bytes: usize,
+    },
     /// The service is too busy to answer in time.
-    Busy { retry_after_seconds: u64 },
+    Busy {
+        retry_after_seconds: u64,
+    },
 }
 
 impl Refusal {

@@ -10,7 +10,10 @@ use crate::app::App;
 use crate::cli::metrics::Recorder;
 use crate::http::edge::{BodyLimit, Edge};
 use crate::http::problem::Problem;
-use crate::{audit, deliveries, ledger, lots, members, orders, payments, payouts, products, regions, reports, settlement};
+use crate::{
+    audit, deliveries, ledger, lots, members, orders, payments, payouts, products, regions, reports,
+    settlement,
+};
 
 /// The parts of the contract.
 #[derive(Debug, Tags)]

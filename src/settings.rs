@@ -142,8 +142,12 @@ fn ensure(holds: bool, name: &str, reason: &str) -> Result<(), SettingError> {
 /// Names the setting where the configuration reader knows it; its message otherwise names the unknown field.
 fn unusable(error: &config::ConfigError) -> SettingError {
     let name = match error {
-        config::ConfigError::Type { key: Some(key), .. } | config::ConfigError::At { key: Some(key), .. } => key.clone(),
-        config::ConfigError::FileParse { uri, .. } => uri.clone().unwrap_or_else(|| "zhuxiao.toml".to_owned()),
+        config::ConfigError::Type { key: Some(key), .. } | config::ConfigError::At { key: Some(key), .. } => {
+            key.clone()
+        }
+        config::ConfigError::FileParse { uri, .. } => {
+            uri.clone().unwrap_or_else(|| "zhuxiao.toml".to_owned())
+        }
         _ => "zhuxiao.toml or environment".to_owned(),
     };
     SettingError { name, reason: error.to_string() }

@@ -8,7 +8,9 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseBackend};
 pub async fn apply(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr> {
     let connection = manager.get_connection();
     let types = match connection.get_database_backend() {
-        DatabaseBackend::Postgres => [("{uuid}", "uuid"), ("{time}", "timestamptz"), ("{date}", "date"), ("{json}", "jsonb")],
+        DatabaseBackend::Postgres => {
+            [("{uuid}", "uuid"), ("{time}", "timestamptz"), ("{date}", "date"), ("{json}", "jsonb")]
+        }
         _ => [("{uuid}", "blob"), ("{time}", "text"), ("{date}", "text"), ("{json}", "text")],
     };
     for statement in statements.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {

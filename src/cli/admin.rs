@@ -106,9 +106,10 @@ fn place(args: &CreateArgs) -> Result<(Place, Option<String>), Ended> {
         Role::Household => {
             Ok((Place::Household(args.household.ok_or_else(|| missing("--household"))?), args.county.clone()))
         }
-        Role::Buyer | Role::Approver => {
-            Ok((Place::Institution(args.institution.ok_or_else(|| missing("--institution"))?), args.county.clone()))
-        }
+        Role::Buyer | Role::Approver => Ok((
+            Place::Institution(args.institution.ok_or_else(|| missing("--institution"))?),
+            args.county.clone(),
+        )),
         Role::Helper => Ok((Place::Pairings, Some(args.county.clone().ok_or_else(|| missing("--county"))?))),
         Role::Officer | Role::Finance | Role::Auditor | Role::Admin => {
             let code = args.region.as_ref().ok_or_else(|| missing("--region"))?;
@@ -123,7 +124,11 @@ async fn read_password(file: Option<&std::path::Path>) -> Result<String, Ended> 
     let mut text = String::new();
     match file {
         Some(path) => {
-            tokio::fs::File::open(path).await?.take(PASSWORD_FILE_BYTES_MAX).read_to_string(&mut text).await?;
+            tokio::fs::File::open(path)
+                .await?
+                .take(PASSWORD_FILE_BYTES_MAX)
+                .read_to_string(&mut text)
+                .await?;
         }
         None => {
             tokio::io::stdin().take(PASSWORD_FILE_BYTES_MAX).read_to_string(&mut text).await?;

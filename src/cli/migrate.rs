@@ -14,7 +14,8 @@ pub async fn run(common: &Common) -> Result<(), Ended> {
 /// Makes the folder of an SQLite file and applies the missing changes.
 pub async fn prepare(database_url: &str) -> Result<(), Ended> {
     if let Some(path) = sqlite_path(database_url)
-        && let Some(folder) = std::path::Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty())
+        && let Some(folder) =
+            std::path::Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty())
     {
         tokio::fs::create_dir_all(folder).await?;
     }

@@ -17,7 +17,8 @@ pub const PUBLIC_OPERATIONS: [&str; 3] = ["create_session", "list_public_lots", 
 pub async fn run() -> Result<(), Ended> {
     let settings = Settings { database_url: "sqlite::memory:".to_owned(), ..Settings::default() };
     let app = App::open(settings, Clock::System, Ids::default()).await?;
-    let document = document(&crate::routes::service(&app)).map_err(|error| Ended::Failed(error.to_string()))?;
+    let document =
+        document(&crate::routes::service(&app)).map_err(|error| Ended::Failed(error.to_string()))?;
     say(&document);
     Ok(())
 }
@@ -40,7 +41,10 @@ fn tidy(value: &mut Value) {
                 members.remove("default");
             }
             if let Some(Value::Object(headers)) = members.get_mut("headers") {
-                *headers = std::mem::take(headers).into_iter().map(|(name, header)| (header_name(&name), header)).collect();
+                *headers = std::mem::take(headers)
+                    .into_iter()
+                    .map(|(name, header)| (header_name(&name), header))
+                    .collect();
             }
             members.values_mut().for_each(tidy);
         }
@@ -60,7 +64,8 @@ fn name_formats(members: &mut Map<String, Value>) {
 fn lift_described_reference(members: &mut Map<String, Value>) {
     let Some(Value::Array(parts)) = members.get_mut("allOf") else { return };
     let is_reference = parts.first().is_some_and(|part| part.get("$ref").is_some());
-    let is_described = parts.get(1).is_some_and(|part| part.get("$ref").is_none() && part.get("type").is_none());
+    let is_described =
+        parts.get(1).is_some_and(|part| part.get("$ref").is_none() && part.get("type").is_none());
     if parts.len() != 2 || !is_reference || !is_described {
         return;
     }
@@ -89,7 +94,10 @@ fn header_name(shouted: &str) -> String {
 fn open_public_operations(document: &mut Value) {
     let Some(Value::Object(paths)) = document.get_mut("paths") else { return };
     for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
-        let is_public = operation.get("operationId").and_then(Value::as_str).is_some_and(|id| PUBLIC_OPERATIONS.contains(&id));
+        let is_public = operation
+            .get("operationId")
+            .and_then(Value::as_str)
+            .is_some_and(|id| PUBLIC_OPERATIONS.contains(&id));
         if let Some(operation) = operation.as_object_mut().filter(|_| is_public) {
             operation.entry("security").or_insert(Value::Array(Vec::new()));
         }

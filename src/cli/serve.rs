@@ -48,18 +48,15 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<(), Ended> {
 }
 
 /// Serves `app` on a bound socket until `stop`, with the background work that belongs to it.
-pub async fn serve_on(
-    listener: TcpListener,
-    app: App,
-    stop: impl Future<Output = ()>,
-) -> Result<(), Ended> {
+pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output = ()>) -> Result<(), Ended> {
     let recorder = Recorder::install();
     let settings = app.settings.clone();
     let endpoint = routes(&app, recorder);
     let patience = Duration::from_secs(settings.request_seconds_max.saturating_mul(2));
     let acceptor = Bounded::new(listener, settings.connections_max, patience);
     let finish = Duration::from_secs(FINISH_SECONDS);
-    let served = Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(endpoint, stop, Some(finish)).await;
+    let served =
+        Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(endpoint, stop, Some(finish)).await;
     app.db.close().await?;
     Ok(served?)
 }

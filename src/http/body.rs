@@ -69,7 +69,9 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
         _: ExtractParamOptions<()>,
     ) -> Result<Self> {
         match request.content_type() {
-            Some(kind) if Self::check_content_type(kind) => <Self as ParsePayload>::from_request(request, body).await,
+            Some(kind) if Self::check_content_type(kind) => {
+                <Self as ParsePayload>::from_request(request, body).await
+            }
             _ => Err(Problem::of(415, "unsupported_media_type", "Send the body as application/json.").into()),
         }
     }
@@ -79,7 +81,8 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
 fn read<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Refusal> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    let value = value.map_err(|error| Refusal::Malformed { detail: format!("The body is not JSON: {error}.") })?;
+    let value =
+        value.map_err(|error| Refusal::Malformed { detail: format!("The body is not JSON: {error}.") })?;
     if let Some(pointer) = find_nul(&value, String::new()) {
         return Err(Refusal::invalid(pointer, "must not contain a NUL character"));
     }
@@ -105,7 +108,12 @@ fn find_nul(value: &Value, pointer: String) -> Option<String> {
 }
 
 /// Says where a refused body first departs from its schema. Runs only after a body was refused.
-fn find_fault(registry: &Registry, schema: &MetaSchemaRef, value: &Value, pointer: String) -> Option<Refusal> {
+fn find_fault(
+    registry: &Registry,
+    schema: &MetaSchemaRef,
+    value: &Value,
+    pointer: String,
+) -> Option<Refusal> {
     let schema = resolve(registry, schema)?;
     if !schema.all_of.is_empty() {
         return schema.all_of.iter().find_map(|part| find_fault(registry, part, value, pointer.clone()));
@@ -153,7 +161,9 @@ fn find_fault_in_text(schema: &MetaSchema, text: &str, pointer: &str) -> Option<
     let refuse = |detail: String| Some(Refusal::invalid(pointer, detail));
     let length = text.chars().count();
     match schema.format {
-        Some("yuan") => return crate::money::Fen::parse(text).err().and_then(|error| refuse(error.to_string())),
+        Some("yuan") => {
+            return crate::money::Fen::parse(text).err().and_then(|error| refuse(error.to_string()));
+        }
         Some("naive-date" | "date") if text.parse::<chrono::NaiveDate>().is_err() => {
             return refuse("must be a day of the calendar, written 2027-03-20".to_owned());
         }
@@ -166,7 +176,9 @@ fn find_fault_in_text(schema: &MetaSchema, text: &str, pointer: &str) -> Option<
         let known: Vec<&str> = schema.enum_items.iter().filter_map(Value::as_str).collect();
         return refuse(format!("must be one of {}", known.join(", ")));
     }
-    if schema.max_length.is_some_and(|most| length > most) || schema.min_length.is_some_and(|least| length < least) {
+    if schema.max_length.is_some_and(|most| length > most)
+        || schema.min_length.is_some_and(|least| length < least)
+    {
         let (least, most) = (schema.min_length.unwrap_or(0), schema.max_length.unwrap_or(usize::MAX));
         return refuse(format!("must have {least} to {most} characters"));
     }

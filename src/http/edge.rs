@@ -76,7 +76,10 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         match tokio::time::timeout(self.patience, answered).await {
             Ok(Ok(Ok(answer))) => answer.into_response(),
             Ok(Ok(Err(error))) => shape(error),
-            Ok(Err(())) => Problem::of(500, "internal_error", "Something broke on our side. Tell us the request id.").into_response(),
+            Ok(Err(())) => {
+                Problem::of(500, "internal_error", "Something broke on our side. Tell us the request id.")
+                    .into_response()
+            }
             Err(_) => Problem::from(Refusal::Busy { retry_after_seconds: 5 }).into_response(),
         }
     }
@@ -153,10 +156,14 @@ impl<E: Endpoint> Endpoint for BodyLimitEndpoint<E> {
     type Output = E::Output;
 
     async fn call(&self, mut request: Request) -> Result<E::Output> {
-        let is_upload = request.content_type().is_some_and(|kind| kind.starts_with("application/octet-stream"));
+        let is_upload =
+            request.content_type().is_some_and(|kind| kind.starts_with("application/octet-stream"));
         let limit_bytes = if is_upload { self.limit.upload_bytes } else { self.limit.bytes };
         let too_large = || Error::from(Problem::from(Refusal::BodyTooLarge { limit_bytes }));
-        let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let declared = request
+            .headers()
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if declared.is_some_and(|bytes| bytes > limit_bytes) {
             return Err(too_large());
         }

@@ -92,7 +92,11 @@ impl<T: ParseFromJSON + ToJSON + Type> Listed<T> {
     #[must_use]
     pub fn new(page: Page<T>, uri: &poem::http::Uri) -> Self {
         let link = page.next.as_ref().map(|cursor| {
-            let kept = uri.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+            let kept = uri
+                .query()
+                .unwrap_or("")
+                .split('&')
+                .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
             let query: Vec<&str> = kept.collect();
             let joint = if query.is_empty() { "" } else { "&" };
             format!("<{}?{}{joint}cursor={cursor}>; rel=\"next\"", uri.path(), query.join("&"))

@@ -113,40 +113,87 @@ impl From<sea_orm::DbErr> for Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::NotSignedIn => Self::of(401, "not_signed_in", "Sign in at POST /v1/sessions and send the token as a bearer."),
-            Refusal::NotAllowed => Self::of(403, "not_allowed", "Your role does not do this."),
-            Refusal::NotFound(what) => Self::of(404, "not_found", format!("There is no such {what} for you.")),
-            Refusal::SignInFailed => Self::of(401, "sign_in_failed", "Account and password do not match. Check both and try again."),
-            Refusal::TooManyAttempts { retry_after_seconds } => {
-                Self::TooManyRequests(body(429, "too_many_attempts", "Too many tries. Wait, then try again."), retry_after_seconds)
+            Refusal::NotSignedIn => {
+                Self::of(401, "not_signed_in", "Sign in at POST /v1/sessions and send the token as a bearer.")
             }
+            Refusal::NotAllowed => Self::of(403, "not_allowed", "Your role does not do this."),
+            Refusal::NotFound(what) => {
+                Self::of(404, "not_found", format!("There is no such {what} for you."))
+            }
+            Refusal::SignInFailed => Self::of(
+                401,
+                "sign_in_failed",
+                "Account and password do not match. Check both and try again.",
+            ),
+            Refusal::TooManyAttempts { retry_after_seconds } => Self::TooManyRequests(
+                body(429, "too_many_attempts", "Too many tries. Wait, then try again."),
+                retry_after_seconds,
+            ),
             Refusal::Malformed { detail } => Self::of(400, "malformed_request", detail),
             Refusal::Invalid { pointer, detail } => Self::at(422, "invalid_value", pointer, detail),
-            Refusal::RegionUnknown { pointer, code } => {
-                Self::at(422, "region_unknown", pointer, format!("There is no region {code}. Look it up at GET /v1/regions."))
+            Refusal::RegionUnknown { pointer, code } => Self::at(
+                422,
+                "region_unknown",
+                pointer,
+                format!("There is no region {code}. Look it up at GET /v1/regions."),
+            ),
+            Refusal::RegionRevoked { pointer, code } => Self::at(
+                422,
+                "region_revoked",
+                pointer,
+                format!("Region {code} is no longer valid. Use the one that replaced it."),
+            ),
+            Refusal::CreditCodeInvalid { pointer } => Self::at(
+                422,
+                "credit_code_invalid",
+                pointer,
+                "The unified social credit code is not valid (GB 32100: 18 characters, check digit).",
+            ),
+            Refusal::WrongState { what, from, attempted } => Self::of(
+                409,
+                "wrong_state",
+                format!("The {what} is {from}; to {attempted} it is not possible now."),
+            ),
+            Refusal::Stale => Self::of(
+                412,
+                "stale_version",
+                "Somebody changed it since you read it. Read it again, then repeat your change.",
+            ),
+            Refusal::IfMatchMissing => {
+                Self::of(428, "if_match_missing", "Send If-Match with the ETag you read.")
             }
-            Refusal::RegionRevoked { pointer, code } => {
-                Self::at(422, "region_revoked", pointer, format!("Region {code} is no longer valid. Use the one that replaced it."))
-            }
-            Refusal::CreditCodeInvalid { pointer } => {
-                Self::at(422, "credit_code_invalid", pointer, "The unified social credit code is not valid (GB 32100: 18 characters, check digit).")
-            }
-            Refusal::WrongState { what, from, attempted } => {
-                Self::of(409, "wrong_state", format!("The {what} is {from}; to {attempted} it is not possible now."))
-            }
-            Refusal::Stale => Self::of(412, "stale_version", "Somebody changed it since you read it. Read it again, then repeat your change."),
-            Refusal::IfMatchMissing => Self::of(428, "if_match_missing", "Send If-Match with the ETag you read."),
-            Refusal::IdempotencyKeyMissing => Self::of(428, "idempotency_key_missing", "Send an Idempotency-Key of your own making, 1 to 100 visible characters."),
-            Refusal::IdempotencyKeyReused => Self::of(422, "idempotency_key_reused", "This Idempotency-Key was used for another request. Make a new one."),
-            Refusal::IdempotencyKeyInFlight => Self::of(409, "idempotency_key_in_flight", "The request with this Idempotency-Key is still being worked on. Ask again in a moment."),
+            Refusal::IdempotencyKeyMissing => Self::of(
+                428,
+                "idempotency_key_missing",
+                "Send an Idempotency-Key of your own making, 1 to 100 visible characters.",
+            ),
+            Refusal::IdempotencyKeyReused => Self::of(
+                422,
+                "idempotency_key_reused",
+                "This Idempotency-Key was used for another request. Make a new one.",
+            ),
+            Refusal::IdempotencyKeyInFlight => Self::of(
+                409,
+                "idempotency_key_in_flight",
+                "The request with this Idempotency-Key is still being worked on. Ask again in a moment.",
+            ),
             Refusal::Duplicate { detail } => Self::of(409, "duplicate", detail),
             Refusal::StockShort { lines } => short(&lines),
-            Refusal::SecondPersonNeeded => Self::of(409, "second_person_needed", "Two different people must do this; you did the first step."),
-            Refusal::CursorExpired => Self::of(400, "cursor_expired", "This cursor is not valid any more. Begin again without one."),
-            Refusal::BodyTooLarge { limit_bytes } => Self::of(413, "body_too_large", format!("At most {limit_bytes} bytes.")),
-            Refusal::Busy { retry_after_seconds } => {
-                Self::ServiceUnavailable(body(503, "busy", "The service is busy. Try again in a moment."), retry_after_seconds)
+            Refusal::SecondPersonNeeded => Self::of(
+                409,
+                "second_person_needed",
+                "Two different people must do this; you did the first step.",
+            ),
+            Refusal::CursorExpired => {
+                Self::of(400, "cursor_expired", "This cursor is not valid any more. Begin again without one.")
             }
+            Refusal::BodyTooLarge { limit_bytes } => {
+                Self::of(413, "body_too_large", format!("At most {limit_bytes} bytes."))
+            }
+            Refusal::Busy { retry_after_seconds } => Self::ServiceUnavailable(
+                body(503, "busy", "The service is busy. Try again in a moment."),
+                retry_after_seconds,
+            ),
         }
     }
 }
@@ -186,7 +233,9 @@ impl Problem {
 /// An error of the framework, in the shape of every other refusal.
 #[must_use]
 pub fn of_framework(error: &poem::Error) -> Problem {
-    use poem_openapi::error::{AuthorizationError, ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError};
+    use poem_openapi::error::{
+        AuthorizationError, ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError,
+    };
 
     if let Some(bad) = error.downcast_ref::<ParseParamError>() {
         return Problem::of(400, "invalid_parameter", format!("{}: {}", bad.name, plain_reason(&bad.reason)));
@@ -198,14 +247,20 @@ pub fn of_framework(error: &poem::Error) -> Problem {
         return Problem::of(400, "malformed_request", "The body cannot be read.");
     }
     if error.is::<ContentTypeError>() {
-        return Problem::of(415, "unsupported_media_type", "Send the media type that the contract names, such as application/json.");
+        return Problem::of(
+            415,
+            "unsupported_media_type",
+            "Send the media type that the contract names, such as application/json.",
+        );
     }
     if error.is::<AuthorizationError>() {
         return Problem::from(Refusal::NotSignedIn);
     }
     match error.status() {
         StatusCode::NOT_FOUND => Problem::of(404, "not_found", "There is nothing here."),
-        StatusCode::METHOD_NOT_ALLOWED => Problem::of(405, "method_not_allowed", "This method does not exist here."),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::of(405, "method_not_allowed", "This method does not exist here.")
+        }
         StatusCode::BAD_REQUEST => Problem::of(400, "malformed_request", "The request cannot be read."),
         _ => broken(error),
     }
@@ -214,7 +269,10 @@ pub fn of_framework(error: &poem::Error) -> Problem {
 /// The framework prefixes its reasons with the name of a type of ours; people need only what follows.
 #[must_use]
 pub fn plain_reason(reason: &str) -> &str {
-    let reason = reason.strip_prefix("failed to parse \"").and_then(|rest| rest.split_once("\": ")).map_or(reason, |(_, rest)| rest);
+    let reason = reason
+        .strip_prefix("failed to parse \"")
+        .and_then(|rest| rest.split_once("\": "))
+        .map_or(reason, |(_, rest)| rest);
     reason.split_once(" (occurred while parsing").map_or(reason, |(before, _)| before)
 }
 
@@ -226,7 +284,10 @@ fn short(lines: &[LineShortfall]) -> Problem {
             format!("line {}: {} {} of {} missing", line.line_no, missing.amount, missing.unit, line.product)
         })
         .collect();
-    let detail = format!("Not enough on sale: {}. Order less, raise the price, widen the region or allow a partial order.", told.join("; "));
+    let detail = format!(
+        "Not enough on sale: {}. Order less, raise the price, widen the region or allow a partial order.",
+        told.join("; ")
+    );
     let mut body = body(409, "stock_short", detail);
     body.0.shortfalls = Some(
         lines
@@ -244,7 +305,11 @@ fn short(lines: &[LineShortfall]) -> Problem {
 /// The cause goes to the log, once; the caller learns the request id to quote.
 fn broken(cause: &impl std::fmt::Display) -> Problem {
     tracing::error!(%cause, "request failed");
-    Problem::of(500, "internal_error", "Something broke on our side. Nothing was changed. Tell us the request id.")
+    Problem::of(
+        500,
+        "internal_error",
+        "Something broke on our side. Nothing was changed. Tell us the request id.",
+    )
 }
 
 fn body(status: u16, code: &str, detail: impl Into<String>) -> Json<ProblemBody> {

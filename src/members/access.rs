@@ -171,7 +171,9 @@ impl Deref for Signed {
 }
 
 async fn check(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
-    let app = request.data::<App>().ok_or_else(|| Problem::of(500, "internal_error", "The service is not set up."))?;
+    let app = request
+        .data::<App>()
+        .ok_or_else(|| Problem::of(500, "internal_error", "The service is not set up."))?;
     sessions::caller_of(app, &bearer.token).await.map_err(|failure| Problem::from(failure).into())
 }
 

@@ -50,7 +50,10 @@ impl Hashing {
         Ok(is_known && matches)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce(Argon2<'_>) -> T + Send + 'static) -> Outcome<T> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Argon2<'_>) -> T + Send + 'static,
+    ) -> Outcome<T> {
         let broken = |error: &dyn std::fmt::Display| Failure::Broken(error.to_string());
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| broken(&error))?;
         let params = Params::new(self.memory_kib, PASSES, 1, None).map_err(|error| broken(&error))?;

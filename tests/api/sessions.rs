@@ -31,7 +31,8 @@ async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
     let account = world.get(&officer, "/v1/me").await.ok()["account"].as_str().unwrap().to_owned();
     let mut bodies = Vec::new();
     for (account, password) in [(account.as_str(), "not the password"), ("nobody at all", PASSWORD)] {
-        let answer = world.post_as(None, "/v1/sessions", json!({"account": account, "password": password})).await;
+        let answer =
+            world.post_as(None, "/v1/sessions", json!({"account": account, "password": password})).await;
         let mut body = answer.refused(401, "sign_in_failed");
         body.as_object_mut().unwrap().remove("request_id");
         bodies.push(body);
@@ -71,7 +72,8 @@ async fn every_framework_error_has_the_shape_of_a_problem() {
     world.get_as(None, "/v1/me").await.refused(401, "not_signed_in");
     let wrong_method = Answer::of(world.request(Method::PUT, None, "/v1/sessions")).await;
     wrong_method.refused(405, "method_not_allowed");
-    let text = world.request(Method::POST, None, "/v1/sessions").header("content-type", "text/plain").body("x");
+    let text =
+        world.request(Method::POST, None, "/v1/sessions").header("content-type", "text/plain").body("x");
     Answer::of(text).await.refused(415, "unsupported_media_type");
     let broken = world.request(Method::POST, None, "/v1/sessions").header("content-type", "application/json");
     Answer::of(broken.body("{")).await.refused(400, "malformed_request");

@@ -39,7 +39,9 @@ pub async fn insert(
     let now = app.clock.now();
     let id = app.ids.next(now);
     if !store::insert(txn, id, new, password_hash, now).await? {
-        return Err(Refusal::Duplicate { detail: format!("the account {} exists already", new.account) }.into());
+        return Err(
+            Refusal::Duplicate { detail: format!("the account {} exists already", new.account) }.into()
+        );
     }
     let event = Event {
         county_code: new.county_code.clone(),

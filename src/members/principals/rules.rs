@@ -60,7 +60,9 @@ pub fn check(new: &NewPrincipal) -> Result<(), Refusal> {
         let detail = format!("must have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters");
         return Err(Refusal::invalid("/password", detail));
     }
-    let is_plain = |text: &str| !text.trim().is_empty() && text.chars().count() <= 100 && !text.contains(char::is_control);
+    let is_plain = |text: &str| {
+        !text.trim().is_empty() && text.chars().count() <= 100 && !text.contains(char::is_control)
+    };
     if !is_plain(&new.account) || !is_plain(&new.display_name) {
         return Err(Refusal::invalid("/account", "account and name have 1 to 100 characters"));
     }

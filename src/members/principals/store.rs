@@ -21,7 +21,8 @@ pub async fn insert(
         Place::Region(code) => (None, None, Some(code.clone())),
         Place::Pairings => (None, None, None),
     };
-    let sql = "insert into principal (id, county_code, account, password_hash, role, display_name, household_id,
+    let sql =
+        "insert into principal (id, county_code, account, password_hash, role, display_name, household_id,
                                       institution_id, region_code, is_active, created_at)
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (account) do nothing";
     let values = [

@@ -93,7 +93,8 @@ impl Api {
     /// Answers a token, once. Too many failures for one account or from one peer are answered 429 for a while.
     #[oai(path = "/sessions", method = "post", operation_id = "create_session")]
     async fn create_session(&self, remote: &RemoteAddr, body: Body<Credentials>) -> Answer<SessionCreated> {
-        let peer = remote.as_socket_addr().map_or_else(|| "local".to_owned(), |address| address.ip().to_string());
+        let peer =
+            remote.as_socket_addr().map_or_else(|| "local".to_owned(), |address| address.ip().to_string());
         let signed_in = super::sign_in(&self.0, &body.0.account, &body.0.password, &peer).await?;
         Ok(SessionCreated::Created(Json(signed_in.into())))
     }

@@ -72,7 +72,8 @@ pub async fn sign_in(app: &App, account: &str, password: &str, peer: &str) -> Ou
     app.db
         .write(|| async {
             let txn = app.db.begin().await?;
-            store::insert_session(&txn, principal.id, &signed_in, &secret_hash(&signed_in.token), now).await?;
+            store::insert_session(&txn, principal.id, &signed_in, &secret_hash(&signed_in.token), now)
+                .await?;
             let event = session_event("create_session", principal.county_code.clone(), signed_in.session_id);
             trail::record(&txn, &app.ids, now, &actor, vec![event]).await?;
             txn.commit(()).await
@@ -108,7 +109,8 @@ pub async fn caller_of(app: &App, token: &str) -> Outcome<Caller> {
 
 /// The caller's own live sessions, newest first.
 pub async fn list(app: &App, caller: &Caller) -> Outcome<Vec<SessionView>> {
-    Ok(store::list_sessions(app.db.reader(), caller.principal_id, app.clock.now(), SESSIONS_LISTED_MAX).await?)
+    Ok(store::list_sessions(app.db.reader(), caller.principal_id, app.clock.now(), SESSIONS_LISTED_MAX)
+        .await?)
 }
 
 /// Ends one of the caller's own sessions.

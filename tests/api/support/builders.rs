@@ -34,7 +34,8 @@ impl World {
     /// The regions of [`REGIONS`], valid since 2020.
     pub async fn with_regions(self) -> Self {
         for (code, level, name, parent) in REGIONS {
-            let sql = "insert into region (code, level, name, parent_code, valid_from) values ($1, $2, $3, $4, $5)";
+            let sql =
+                "insert into region (code, level, name, parent_code, valid_from) values ($1, $2, $3, $4, $5)";
             let day: chrono::NaiveDate = "2020-02-25".parse().unwrap();
             self.execute(sql, vec![code.into(), level.into(), name.into(), parent.into(), day.into()]).await;
         }
@@ -47,7 +48,8 @@ impl World {
         let now = self.clock.now();
         let sql = "insert into household (id, county_code, village_code, head_name, status, created_at, updated_at, version)
                    values ($1, $2, $3, $4, $5, $6, $6, 1)";
-        let values = vec![id.into(), super::COUNTY.into(), village.into(), "示范户".into(), status.into(), now.into()];
+        let values =
+            vec![id.into(), super::COUNTY.into(), village.into(), "示范户".into(), status.into(), now.into()];
         self.execute(sql, values).await;
         let sql = "insert into household_status (id, household_id, status, from_on) values ($1, $2, $3, $4)";
         let from: chrono::NaiveDate = "2020-01-01".parse().unwrap();
@@ -71,7 +73,14 @@ impl World {
     }
 
     /// A lot of a household: `kilos` at `yuan_per_kg`, ready now, good until the end of 2027.
-    pub async fn lot(&self, household: Uuid, product: Uuid, village: &str, kilos: i64, yuan_per_kg: i64) -> Uuid {
+    pub async fn lot(
+        &self,
+        household: Uuid,
+        product: Uuid,
+        village: &str,
+        kilos: i64,
+        yuan_per_kg: i64,
+    ) -> Uuid {
         let id = Uuid::now_v7();
         let now = self.clock.now();
         let json = if self.database_url().starts_with("postgres") { "::jsonb" } else { "" };

@@ -7,8 +7,14 @@ use uuid::Uuid;
 
 use super::migrated;
 
-/// The template every PostgreSQL test database is copied from.
-const TEMPLATE: &str = "zhuxiao_template";
+/// The template every PostgreSQL test database is copied from: one per build of the tests, as a build may change the
+/// schema.
+fn template() -> String {
+    let binary = std::env::current_exe().unwrap();
+    let built = std::fs::metadata(&binary).unwrap().modified().unwrap();
+    let nanos = built.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    format!("zhuxiao_template_{nanos}")
+}
 
 /// Serialises the making of the template between the processes of one run.
 const TEMPLATE_LOCK: i64 = 74_021;
@@ -40,12 +46,13 @@ impl TestDatabase {
     async fn copy_template(server: String) -> Self {
         let admin = Database::connect(&server).await.unwrap();
         admin.execute_unprepared(&format!("select pg_advisory_lock({TEMPLATE_LOCK})")).await.unwrap();
-        let made = admin.execute_unprepared(&format!("create database {TEMPLATE}")).await;
+        let template = template();
+        let made = admin.execute_unprepared(&format!("create database {template}")).await;
         if made.is_ok() {
-            migrated(&address(&server, TEMPLATE)).await;
+            migrated(&address(&server, &template)).await;
         }
         let name = format!("test_{}", Uuid::now_v7().simple());
-        let copied = format!("create database {name} template {TEMPLATE} strategy file_copy");
+        let copied = format!("create database {name} template {template} strategy file_copy");
         admin.execute_unprepared(&copied).await.unwrap();
         admin.close().await.unwrap();
         Self { url: address(&server, &name), file: None, copy: Some((server, name)) }

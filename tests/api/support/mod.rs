@@ -102,7 +102,8 @@ impl World {
             county_code: Some(COUNTY.to_owned()),
         };
         let id = principals::create(&self.app, &Actor::service("test"), new).await.unwrap();
-        let answer = self.post_as(None, "/v1/sessions", json!({ "account": account, "password": PASSWORD })).await;
+        let answer =
+            self.post_as(None, "/v1/sessions", json!({ "account": account, "password": PASSWORD })).await;
         let token = answer.created()["token"].as_str().unwrap().to_owned();
         Person { id, token, role }
     }
@@ -210,4 +211,3 @@ pub async fn second_process(world: &World) -> App {
 pub async fn migrated(url: &str) {
     Db::migrate(url).await.unwrap();
 }
-
