@@ -101,8 +101,13 @@ pub async fn candidates(
         db::set_rows(backend, "$1", &columns)
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let values = [db::set_parameter(wanted.iter().enumerate().map(wanted_row).collect()), now.into(), limit.into()];
-    db::rows::<CandidateRow>(connection, &sql, values).await?.into_iter().map(CandidateRow::into_candidate).collect()
+    let values =
+        [db::set_parameter(wanted.iter().enumerate().map(wanted_row).collect()), now.into(), limit.into()];
+    db::rows::<CandidateRow>(connection, &sql, values)
+        .await?
+        .into_iter()
+        .map(CandidateRow::into_candidate)
+        .collect()
 }
 
 /// Grams or pieces in one pricing unit of a lot, as SQL.
@@ -161,7 +166,8 @@ pub async fn shift(txn: &WriteTxn, shifts: &[Shift], must_be_on_sale: bool) -> R
         return Ok(true);
     }
     let backend = txn.get_database_backend();
-    let columns = [("id", Id), ("offered", Integer), ("held", Integer), ("confirmed", Integer), ("delivered", Integer)];
+    let columns =
+        [("id", Id), ("offered", Integer), ("held", Integer), ("confirmed", Integer), ("delivered", Integer)];
     let lock = if backend == sea_orm::DbBackend::Postgres { "for update of lot" } else { "" };
     let on_sale = if must_be_on_sale { "and lot.state = 'on_sale'" } else { "" };
     let sql = format!(

@@ -137,8 +137,26 @@ type Stored = (Uuid, Uuid, u64, i64, i64, i64, Tier, i64);
 
 impl From<Stored> for Candidate {
     fn from(stored: Stored) -> Self {
-        let (lot_id, household_id, village, available_base, price_fen, price_per_base, tier, sold_this_year_fen) = stored;
-        Self { lot_id, household_id, village, available_base, price_fen, price_per_base, tier, sold_this_year_fen }
+        let (
+            lot_id,
+            household_id,
+            village,
+            available_base,
+            price_fen,
+            price_per_base,
+            tier,
+            sold_this_year_fen,
+        ) = stored;
+        Self {
+            lot_id,
+            household_id,
+            village,
+            available_base,
+            price_fen,
+            price_per_base,
+            tier,
+            sold_this_year_fen,
+        }
     }
 }
 
@@ -197,7 +215,9 @@ impl Reason {
             Self::Everything => "everything it has".to_owned(),
             Self::Level { base } => format!("level {}", show(base)),
             Self::IncomeLevel { fen } => format!("income level {}.{:02} yuan", fen / 100, fen % 100),
-            Self::Proportion { permille } => format!("{}.{} % of what there is", permille / 10, permille % 10),
+            Self::Proportion { permille } => {
+                format!("{}.{} % of what there is", permille / 10, permille % 10)
+            }
         };
         format!("tier {} {}, {why}", tier.number(), tier.as_str())
     }
@@ -291,7 +311,9 @@ fn share_group(demand: &Demand, pack: i64, lots: &[&Candidate], progress: &mut P
     let given = match demand.policy {
         Policy::Proportional => level::proportional(&chosen, progress.left),
         Policy::IncomeLevelling => level::incomes(&chosen, lots, pack, progress.left),
-        Policy::MaxMin | Policy::FewestPickups | Policy::Cheapest => level::quantities(&chosen, pack, progress.left),
+        Policy::MaxMin | Policy::FewestPickups | Policy::Cheapest => {
+            level::quantities(&chosen, pack, progress.left)
+        }
     };
     for (entry, &packs) in chosen.iter().zip(&given.packs) {
         if packs > 0 {
@@ -303,7 +325,8 @@ fn share_group(demand: &Demand, pack: i64, lots: &[&Candidate], progress: &mut P
 
 /// One entry per household that may take part, by household id.
 fn entries(demand: &Demand, pack: i64, lots: &[&Candidate], progress: &Progress) -> Vec<Entry> {
-    let least_packs = demand.min_share_base.max(0) / pack + i64::from(demand.min_share_base.max(0) % pack > 0);
+    let least_packs =
+        demand.min_share_base.max(0) / pack + i64::from(demand.min_share_base.max(0) % pack > 0);
     let mut entries: Vec<Entry> = Vec::new();
     for (position, lot) in lots.iter().enumerate() {
         let packs = lot.available_base / pack;

@@ -70,7 +70,10 @@ pub async fn for_delivery(connection: &impl ConnectionTrait, order_id: Uuid) -> 
 }
 
 /// All allocations of an order, by id.
-pub async fn allocations_of(connection: &impl ConnectionTrait, order_id: Uuid) -> Outcome<Vec<AllocationFacts>> {
+pub async fn allocations_of(
+    connection: &impl ConnectionTrait,
+    order_id: Uuid,
+) -> Outcome<Vec<AllocationFacts>> {
     let rows = store::allocations(connection, order_id).await?;
     rows.into_iter()
         .map(|row| {
@@ -83,7 +86,10 @@ pub async fn allocations_of(connection: &impl ConnectionTrait, order_id: Uuid) -
                 product_id: row.product_id,
                 village_code: row.village_code,
                 quantity_base: row.quantity_base,
-                measure: row.measure.parse().map_err(|()| Failure::Broken("unreadable measure".to_owned()))?,
+                measure: row
+                    .measure
+                    .parse()
+                    .map_err(|()| Failure::Broken("unreadable measure".to_owned()))?,
                 price,
                 state: row.state,
             })
@@ -213,7 +219,11 @@ async fn promise(
     for (planned, line) in plan.lines.iter().zip(lines) {
         let ids: Vec<Uuid> = planned.parts.iter().map(|_| app.ids.next(now)).collect();
         let drawn = planned.parts.iter().zip(&ids);
-        rows.extend(drawn.clone().map(|(part, id)| store::allocation_row(*id, line.id, part, planned, "confirmed", 2)));
+        rows.extend(
+            drawn
+                .clone()
+                .map(|(part, id)| store::allocation_row(*id, line.id, part, planned, "confirmed", 2)),
+        );
         figures.push(json!({ "id": line.id, "allocations": drawn.map(part_figures).collect::<Vec<_>>() }));
     }
     store::insert_allocations(txn, order.id, &order.county_code, rows).await?;
@@ -223,7 +233,8 @@ async fn promise(
 }
 
 fn missing_request(line: &store::LineRow, missing_base: i64) -> Outcome<LineRequest> {
-    let measure: Measure = line.measure.parse().map_err(|()| Failure::Broken("unreadable measure".to_owned()))?;
+    let measure: Measure =
+        line.measure.parse().map_err(|()| Failure::Broken("unreadable measure".to_owned()))?;
     let max_price = stored_price(line.max_price_fen, &line.max_price_unit)?;
     Ok(LineRequest {
         product_id: line.product_id,

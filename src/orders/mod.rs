@@ -32,8 +32,8 @@ mod store;
 mod views;
 
 pub use fulfilment::{
-    AcceptedAllocation, AllocationFacts, OrderFacts, allocations_of, close_finished, for_delivery, mark_dispatched,
-    record_acceptance,
+    AcceptedAllocation, AllocationFacts, OrderFacts, allocations_of, close_finished, for_delivery,
+    mark_dispatched, record_acceptance,
 };
 use plan::Plan;
 pub use rules::{LineRequest, OrderRequest, RawAmount, State};
@@ -70,7 +70,12 @@ pub async fn preview(app: &App, caller: &Caller, request: &OrderRequest) -> Outc
 /// Shares the order over the lots and holds what it takes until it is confirmed or the hold expires.
 ///
 /// Refused with the shortfall per line when a line cannot be filled and does not allow a partial order.
-pub async fn place(app: &App, caller: &Caller, key: &Key, request: &OrderRequest) -> Outcome<Once<OrderView>> {
+pub async fn place(
+    app: &App,
+    caller: &Caller,
+    key: &Key,
+    request: &OrderRequest,
+) -> Outcome<Once<OrderView>> {
     caller.allow(&[Role::Buyer, Role::Approver])?;
     let attempt = AtomicU32::new(0);
     let placed = idempotency::once(app, key, || async {
@@ -123,7 +128,12 @@ async fn place_once(
 }
 
 /// The orders that exist for the caller, newest first.
-pub async fn list(app: &App, caller: &Caller, filter: &Filter, page: PageRequest) -> Outcome<Page<OrderView>> {
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    filter: &Filter,
+    page: PageRequest,
+) -> Outcome<Page<OrderView>> {
     caller.allow(&READERS)?;
     let rows = store::list(app.db.reader(), caller, filter, page).await?;
     Ok(Page::cut(rows, page, |row| row.id).map(|row| OrderView::of_row(row, Vec::new())))

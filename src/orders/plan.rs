@@ -80,7 +80,8 @@ pub async fn make(
     must_lock: bool,
 ) -> Outcome<Plan> {
     let (lines, region_codes) = read_lines(connection, request, county_code, now).await?;
-    let wanted: Vec<stock::Wanted> = lines.iter().zip(&region_codes).map(|(line, code)| wanted(line, code)).collect();
+    let wanted: Vec<stock::Wanted> =
+        lines.iter().zip(&region_codes).map(|(line, code)| wanted(line, code)).collect();
     let limit = app.settings.candidates_max;
     let lots = stock::candidates(connection, &wanted, now, limit + 1, must_lock).await?;
     if u64::try_from(lots.len()).is_ok_and(|found| found > limit) {
@@ -101,15 +102,19 @@ async fn read_lines(
     let today = business_day(now);
     let product_ids: Vec<Uuid> = request.lines.iter().map(|line| line.product_id).collect();
     let found = products::find_many(connection, &product_ids).await?;
-    let codes: Vec<String> =
-        request.lines.iter().map(|line| line.region.clone().unwrap_or_else(|| county_code.to_owned())).collect();
+    let codes: Vec<String> = request
+        .lines
+        .iter()
+        .map(|line| line.region.clone().unwrap_or_else(|| county_code.to_owned()))
+        .collect();
     let pointers: Vec<String> = (0..codes.len()).map(|index| format!("/lines/{index}/region")).collect();
     let regions = regions::require_all(connection, &codes, today, &pointers).await?;
     let mut lines = Vec::with_capacity(request.lines.len());
     for (index, line) in request.lines.iter().enumerate() {
         let product = found.get(&line.product_id).filter(|product| product.county_code == county_code);
-        let product = product
-            .ok_or_else(|| Refusal::invalid(format!("/lines/{index}/product_id"), "there is no such product here"))?;
+        let product = product.ok_or_else(|| {
+            Refusal::invalid(format!("/lines/{index}/product_id"), "there is no such product here")
+        })?;
         let product = Product {
             id: product.id,
             name: product.name.clone(),
@@ -198,8 +203,11 @@ fn share(
             .collect();
         let outcome = allocation::allocate(&demand, &candidates);
         let lot_of: HashMap<Uuid, &stock::Candidate> = lots.iter().map(|lot| (lot.lot_id, lot)).collect();
-        let parts: Vec<Part> =
-            outcome.shares.into_iter().filter_map(|share| Some(price(share, lot_of.get(&share_lot(&share))?))).collect();
+        let parts: Vec<Part> = outcome
+            .shares
+            .into_iter()
+            .filter_map(|share| Some(price(lot_of.get(&share.lot_id)?, share)))
+            .collect();
         for part in &parts {
             let total = taken.entry(part.share.lot_id).or_insert(0);
             *total += part.share.quantity_base;
@@ -219,18 +227,15 @@ fn share(
     Plan { lines: planned, needs_expired_holds }
 }
 
-fn share_lot(share: &Share) -> Uuid {
-    share.lot_id
-}
-
-fn price(share: Share, lot: &stock::Candidate) -> Part {
+fn price(lot: &stock::Candidate, share: Share) -> Part {
     let amount = lot.price.amount(share.quantity_base);
     Part { share, price: lot.price, amount }
 }
 
 /// The inputs of a line's allocation as they are stored with the order: one text, compact, read back by [`replay`].
 pub fn record(planned: &PlannedLine) -> Outcome<String> {
-    serde_json::to_string(&(&planned.demand, &planned.candidates)).map_err(|error| Failure::Broken(error.to_string()))
+    serde_json::to_string(&(&planned.demand, &planned.candidates))
+        .map_err(|error| Failure::Broken(error.to_string()))
 }
 
 /// Shares again from stored inputs.

@@ -78,7 +78,12 @@ pub fn check_size(request: &OrderRequest) -> Result<(), Refusal> {
 }
 
 /// Reads one line against its product; `index` says which, for the pointer of a refusal.
-pub fn read_line(index: usize, line: &LineRequest, product: &Product, today: NaiveDate) -> Result<Line, Refusal> {
+pub fn read_line(
+    index: usize,
+    line: &LineRequest,
+    product: &Product,
+    today: NaiveDate,
+) -> Result<Line, Refusal> {
     let at = |member: &str| format!("/lines/{index}/{member}");
     let quantity = read_amount(&line.quantity, product.measure, &at("quantity"))?;
     let max_price = Price::new(line.max_price_fen, line.max_price_per)
@@ -90,9 +95,13 @@ pub fn read_line(index: usize, line: &LineRequest, product: &Product, today: Nai
     }
     if let Some(grade) = line.grade.as_ref().filter(|grade| !product.grades.contains(grade)) {
         let known = product.grades.join(", ");
-        return Err(Refusal::invalid(at("grade"), format!("{grade} is not a grade of this product ({known})")));
+        return Err(Refusal::invalid(
+            at("grade"),
+            format!("{grade} is not a grade of this product ({known})"),
+        ));
     }
-    let min_share = line.min_share.as_ref().map(|share| read_amount(share, product.measure, &at("min_share")));
+    let min_share =
+        line.min_share.as_ref().map(|share| read_amount(share, product.measure, &at("min_share")));
     let min_share_base = min_share.transpose()?.map(Quantity::base);
     if min_share_base.is_some_and(|share| share > quantity.base()) {
         return Err(Refusal::invalid(at("min_share"), "must not be above the quantity"));

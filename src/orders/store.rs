@@ -92,7 +92,8 @@ pub struct NewOrder<'a> {
 
 /// Inserts an order with its lines and allocations: three statements, whatever their number.
 pub async fn insert(txn: &WriteTxn, order: &NewOrder<'_>, plan: &Plan) -> Outcome<()> {
-    let sql = "insert into purchase_order (id, county_code, number, institution_id, policy, state, amount_fen,
+    let sql =
+        "insert into purchase_order (id, county_code, number, institution_id, policy, state, amount_fen,
                                            placed_by, placed_at, hold_expires_at, version)
                values ($1, $2, $3, $4, $5, 'placed', $6, $7, $8, $9, 1)";
     let values = [
@@ -156,7 +157,8 @@ async fn insert_lines(txn: &WriteTxn, ids: &PlacedIds, plan: &Plan) -> Outcome<(
     }
     let names = columns.map(|(name, _)| name).join(", ");
     let source = db::set_rows(txn.get_database_backend(), "$1", &columns);
-    let sql = format!("insert into order_line (order_id, {names}) select $2, {names} from ({source}) as line");
+    let sql =
+        format!("insert into order_line (order_id, {names}) select $2, {names} from ({source}) as line");
     db::change(txn, &sql, [db::set_parameter(rows), ids.order_id.into()]).await?;
     Ok(())
 }
@@ -213,8 +215,9 @@ pub async fn insert_allocations(
     }
     let names = ALLOCATION_COLUMNS.map(|(name, _)| name).join(", ");
     let source = db::set_rows(txn.get_database_backend(), "$1", &ALLOCATION_COLUMNS);
-    let sql =
-        format!("insert into allocation (order_id, county_code, {names}) select $2, $3, {names} from ({source}) as part");
+    let sql = format!(
+        "insert into allocation (order_id, county_code, {names}) select $2, $3, {names} from ({source}) as part"
+    );
     db::change(txn, &sql, [db::set_parameter(rows), order_id.into(), county_code.into()]).await?;
     Ok(())
 }
@@ -402,14 +405,21 @@ pub async fn end(
 
 /// Claims placed orders whose hold has expired, at most `limit`, and marks them expired. Two sweepers never claim the
 /// same one.
-pub async fn expire_due(txn: &WriteTxn, now: DateTime<Utc>, limit: u32) -> Result<Vec<(Uuid, String)>, DbErr> {
+pub async fn expire_due(
+    txn: &WriteTxn,
+    now: DateTime<Utc>,
+    limit: u32,
+) -> Result<Vec<(Uuid, String)>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         id: Uuid,
         county_code: String,
     }
-    let lock =
-        if txn.get_database_backend() == sea_orm::DbBackend::Postgres { "for update skip locked" } else { "" };
+    let lock = if txn.get_database_backend() == sea_orm::DbBackend::Postgres {
+        "for update skip locked"
+    } else {
+        ""
+    };
     let sql = format!(
         "update purchase_order set state = 'expired', ended_at = $1, version = version + 1
          where id in (select id from purchase_order where state = 'placed' and hold_expires_at <= $1
@@ -488,9 +498,11 @@ pub async fn rate(
     comment: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    let sql = "update purchase_order set rating = $3, rating_comment = $4, rated_at = $5, version = version + 1
+    let sql =
+        "update purchase_order set rating = $3, rating_comment = $4, rated_at = $5, version = version + 1
                where id = $1 and institution_id = $2 and state = 'settled' and rating is null";
-    let values = [order_id.into(), institution_id.into(), stars.into(), comment.map(str::to_owned).into(), now.into()];
+    let values =
+        [order_id.into(), institution_id.into(), stars.into(), comment.map(str::to_owned).into(), now.into()];
     Ok(db::change(txn, sql, values).await? == 1)
 }
 

@@ -23,8 +23,10 @@ pub(super) fn incomes(entries: &[Entry], lots: &[&Candidate], pack: i64, wanted:
         packs_up_to(entry, lots, pack, level_fen.saturating_sub(entry.income_fen)).max(entry.least)
     };
     let lowest = entries.iter().map(|entry| entry.income_fen).min().unwrap_or(0);
-    let highest = entries.iter().map(|entry| entry.income_fen.saturating_add(full_value_fen(entry, lots))).max();
-    let (level, mut packs) = highest_level(entries, lowest, highest.unwrap_or(0).saturating_add(1), wanted, at);
+    let highest =
+        entries.iter().map(|entry| entry.income_fen.saturating_add(full_value_fen(entry, lots))).max();
+    let (level, mut packs) =
+        highest_level(entries, lowest, highest.unwrap_or(0).saturating_add(1), wanted, at);
     let mut left = wanted.saturating_sub(packs.iter().sum());
     let mut poorest_first: Vec<usize> = (0..entries.len()).collect();
     poorest_first.sort_by_key(|&index| entries.get(index).map(|entry| (entry.income_fen, entry.household)));

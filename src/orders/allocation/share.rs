@@ -7,7 +7,11 @@ use super::{Entry, Policy, Progress};
 
 /// The entries of a tier that take part, by household id.
 pub(super) fn choose(policy: Policy, entries: Vec<Entry>, progress: &Progress) -> Vec<Entry> {
-    let near = if policy == Policy::FewestPickups { in_fewest_villages(&entries, progress) } else { entries.clone() };
+    let near = if policy == Policy::FewestPickups {
+        in_fewest_villages(&entries, progress)
+    } else {
+        entries.clone()
+    };
     let mut chosen = within_limits(policy, near, progress);
     if policy == Policy::FewestPickups && filled(&chosen) < progress.left {
         // The limits leave too little in those villages: look at all of them.
@@ -28,7 +32,8 @@ fn within_limits(policy: Policy, entries: Vec<Entry>, progress: &Progress) -> Ve
     let owed: i64 = kept.iter().fold(0, |total, entry| total.saturating_add(entry.least));
     let least = fresh.iter().map(|entry| entry.least).max().unwrap_or(0);
     let room = progress.left.saturating_sub(owed).max(0);
-    let affordable = room.checked_div(least).map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    let affordable =
+        room.checked_div(least).map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
     let most = progress.slots.min(affordable);
     if fresh.len() > most {
         fresh = prefer(policy, fresh, most, progress.left.saturating_sub(filled(&kept)));
@@ -83,7 +88,9 @@ fn in_fewest_villages(entries: &[Entry], progress: &Progress) -> Vec<Entry> {
             break;
         }
         let sufficing = open.partition_point(|(_, has)| *has >= left);
-        if let Some(&(last, _)) = sufficing.checked_sub(1).filter(|&last| last >= position).and_then(|last| open.get(last)) {
+        if let Some(&(last, _)) =
+            sufficing.checked_sub(1).filter(|&last| last >= position).and_then(|last| open.get(last))
+        {
             villages.push(last);
             break;
         }

@@ -39,7 +39,8 @@ fn max_min_of_a_thousand_kilos_levels_at_three_hundred_and_fifty() {
     let outcome = allocate(&demand(1000, Policy::MaxMin), &five());
     assert_eq!(kilos(&outcome), [350, 300, 200, 100, 50]);
     let show = |base: i64| format!("{} kg", base / 1000);
-    let reasons: Vec<String> = outcome.shares.iter().map(|share| share.reason.describe(share.tier, show)).collect();
+    let reasons: Vec<String> =
+        outcome.shares.iter().map(|share| share.reason.describe(share.tier, show)).collect();
     assert_eq!(reasons[0], "tier 4 others, level 350 kg");
     assert_eq!(reasons[1], "tier 4 others, everything it has");
 }
@@ -68,7 +69,8 @@ fn a_monitored_household_is_filled_before_a_general_one() {
 #[test]
 fn the_poorest_households_are_raised_first() {
     let mut lots = [lot(1, 1, 100), lot(2, 2, 100), lot(3, 3, 100)];
-    (lots[0].sold_this_year_fen, lots[1].sold_this_year_fen, lots[2].sold_this_year_fen) = (0, 200_000, 900_000);
+    (lots[0].sold_this_year_fen, lots[1].sold_this_year_fen, lots[2].sold_this_year_fen) =
+        (0, 200_000, 900_000);
     // 40.00 per kg: 60 kg bring the first to 2,400.00 and the second with 10 kg from 2,000.00 to 2,400.00.
     assert_eq!(kilos(&allocate(&demand(70, Policy::IncomeLevelling), &lots)), [60, 10]);
 }
@@ -96,7 +98,8 @@ fn packs_minimum_share_and_most_households_are_kept() {
     let outcome = allocate(&packed, &five());
     assert_eq!((kilos(&outcome), outcome.shortfall_base), (vec![30, 30, 30], 10_000));
     let at_least = Demand { min_share_base: 150_000, ..demand(500, Policy::MaxMin) };
-    let grams: Vec<i64> = allocate(&at_least, &five()).shares.iter().map(|share| share.quantity_base).collect();
+    let grams: Vec<i64> =
+        allocate(&at_least, &five()).shares.iter().map(|share| share.quantity_base).collect();
     assert_eq!(grams, [166_667, 166_667, 166_666], "the lots of 100 and 50 kg cannot give 150 kg");
     let two = Demand { max_households: Some(2), ..demand(1000, Policy::MaxMin) };
     assert_eq!(kilos(&allocate(&two, &five())), [700, 300]);
