@@ -1,6 +1,6 @@
 //! A running service with a database of its own and a clock that tests move, and the people who call it.
 
-mod builders;
+pub mod builders;
 mod databases;
 
 use chrono::{DateTime, Utc};
