@@ -80,12 +80,14 @@ pub struct NamedProduct {
 
 impl NamedRegion {
     /// A code whose region is gone stands for itself.
+    #[must_use]
     pub fn new(code: String, name: Option<String>) -> Self {
         Self { name: name.unwrap_or_else(|| code.clone()), code }
     }
 }
 
 impl NamedProduct {
+    #[must_use]
     pub fn new(id: Uuid, name: Option<String>) -> Self {
         Self { id, name: name.unwrap_or_default() }
     }
@@ -96,8 +98,8 @@ impl Api {
     /// Report accepted sales
     ///
     /// For officers, finance and auditors in their region. `group_by` takes up to four of village, township, product,
-    /// category, institution, institution_kind, household_status (on the day of the sale), month and day, separated by
-    /// commas. At most 10,000 groups and ten years.
+    /// category, institution, `institution_kind`, `household_status` (on the day of the sale), month and day, separated
+    /// by commas. At most 10,000 groups and ten years.
     #[oai(path = "/reports/sales", method = "get", operation_id = "report_sales")]
     async fn report_sales(
         &self,
@@ -184,7 +186,12 @@ impl Api {
     ///
     /// Without sign-in: households that sold, yuan, orders and villages since the beginning, for a whole county.
     /// Figures over fewer than three households are left out.
-    #[oai(path = "/public/progress", method = "get", operation_id = "get_public_progress", tag = "Tag::Public")]
+    #[oai(
+        path = "/public/progress",
+        method = "get",
+        operation_id = "get_public_progress",
+        tag = "Tag::Public"
+    )]
     async fn get_public_progress(
         &self,
         #[oai(validator(pattern = r"^[0-9]{6}(0{6})?$"))] region: Query<String>,
@@ -202,7 +209,8 @@ fn shape<R, T>(
 where
     T: From<R> + ParseFromJSON + ToJSON + Type,
 {
-    let attachment = |table: &Table, ending| Some(format!("attachment; filename=\"{}.{ending}\"", table.name));
+    let attachment =
+        |table: &Table, ending| Some(format!("attachment; filename=\"{}.{ending}\"", table.name));
     Ok(match format.unwrap_or_default() {
         ReportFormat::Json => ReportAnswer::Ready(ReportBody::Json(Json(report.into())), None, None),
         ReportFormat::Csv => {

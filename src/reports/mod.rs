@@ -22,7 +22,7 @@ mod table;
 pub mod unsold;
 
 /// Answers are kept this long, or until a write drops the topic.
-const KEPT: Duration = Duration::from_secs(300);
+const KEPT: Duration = Duration::from_mins(5);
 
 /// Whose rows a report shows: the caller's region, or `narrowed` when it lies inside. A region outside it, or none at
 /// all, does not exist for the caller.

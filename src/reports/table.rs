@@ -218,7 +218,11 @@ mod tests {
             .map(|text| vec![Cell::Text(text.to_owned()), Cell::Number(-3)])
             .into();
         let text = csv(&table(rows, vec![])).unwrap();
-        assert!(text.starts_with("\u{feff}村,销售额(元)\r\n'=1+1,-3\r\n'+1,-3\r\n'-1,-3\r\n'@a,-3\r\n'\ta,-3\r\n"));
+        assert!(
+            text.starts_with(
+                "\u{feff}村,销售额(元)\r\n'=1+1,-3\r\n'+1,-3\r\n'-1,-3\r\n'@a,-3\r\n'\ta,-3\r\n"
+            )
+        );
         assert!(text.ends_with("\"'\ra\",-3\r\n\"a,\"\"b\"\"\",-3\r\n"), "{text}");
     }
 

@@ -132,9 +132,8 @@ pub fn table(report: &Report) -> Table {
     let mut columns = vec![Column::of(code), Column::of(name)];
     columns.extend(["农户(户)", "有货农户(户)", "已售农户(户)"].map(Column::summed));
     columns.extend(["已售占比(%)", "有货村(个)", "已覆盖村(个)", "村覆盖率(%)"].map(Column::of));
-    columns.extend(
-        ["摸排有滞销(户)", "摸排无滞销(户)", "摸排未联系上(户)", "未摸排(户)"].map(Column::summed),
-    );
+    columns
+        .extend(["摸排有滞销(户)", "摸排无滞销(户)", "摸排未联系上(户)", "未摸排(户)"].map(Column::summed));
     let rows = report.groups.iter().map(|group| {
         let named = [Cell::Text(group.code.clone()), Cell::text(group.name.as_deref())];
         named.into_iter().chain(cells(group)).collect()

@@ -74,8 +74,7 @@ impl From<Earner> for HouseholdIncome {
 
 /// The report as a sheet.
 pub fn table(report: &Report) -> Table {
-    let mut columns: Vec<Column> =
-        ["户主", "村代码", "村", "户类型"].into_iter().map(Column::of).collect();
+    let mut columns: Vec<Column> = ["户主", "村代码", "村", "户类型"].into_iter().map(Column::of).collect();
     columns.extend(["收入(元)", "已收款(元)", "已付农户(元)", "销售(笔)"].map(Column::summed));
     let rows = report.earners.iter().map(|earner| {
         let named = [

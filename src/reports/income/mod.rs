@@ -61,9 +61,10 @@ pub async fn report(
     }
     let has_more = earners.len() > rows_max;
     earners.truncate(rows_max);
-    let next = earners.last().filter(|_| has_more).map(|last| {
-        IncomeCursor { amount_fen: last.amount_fen, household_id: last.household_id }.write()
-    });
+    let next = earners
+        .last()
+        .filter(|_| has_more)
+        .map(|last| IncomeCursor { amount_fen: last.amount_fen, household_id: last.household_id }.write());
     if caller.role != Role::Officer {
         for earner in &mut earners {
             earner.head_name = rules::mask_name(&earner.head_name);

@@ -26,7 +26,10 @@ pub async fn county_name(connection: &impl ConnectionTrait, code: &str) -> Resul
 }
 
 /// All accepted sales of a region, refused lines left out.
-pub async fn figures(connection: &impl ConnectionTrait, region: &RegionScope) -> Result<Option<Figures>, DbErr> {
+pub async fn figures(
+    connection: &impl ConnectionTrait,
+    region: &RegionScope,
+) -> Result<Option<Figures>, DbErr> {
     let sql = "with line as not materialized (
                    select household_id, amount_fen, village_code, settlement_id from settlement_line
                    where village_code >= $1 and village_code < $2 and quantity_base > 0

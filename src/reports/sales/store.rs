@@ -61,22 +61,30 @@ pub async fn groups(
 /// reading them again to count households once for the total.
 fn statement(backend: DbBackend, groupings: &[Grouping]) -> String {
     let keys: Vec<&str> = groupings.iter().map(|grouping| grouping.as_str()).collect();
-    let read: String = groupings.iter().map(|grouping| format!("{}, ", column(*grouping, backend))).collect();
-    let selected: String = keys.iter().map(|key| format!("{key}, ")).collect();
+    let read: Vec<String> =
+        groupings.iter().map(|grouping| format!("{}, ", column(*grouping, backend))).collect();
+    let read = read.concat();
+    let selected: Vec<String> = keys.iter().map(|key| format!("{key}, ")).collect();
+    let selected = selected.concat();
     // Without groupings there is one group, and none when nothing was sold.
     let gathered = if keys.is_empty() {
         "having count(*) > 0".to_owned()
     } else {
         format!("group by {}", keys.join(", "))
     };
-    let shown: String = Grouping::ALL
+    let shown: Vec<String> = Grouping::ALL
         .iter()
         .map(|&grouping| {
             let key = grouping.as_str();
-            if groupings.contains(&grouping) { format!("grouped.{key}, ") } else { format!("null as {key}, ") }
+            if groupings.contains(&grouping) {
+                format!("grouped.{key}, ")
+            } else {
+                format!("null as {key}, ")
+            }
         })
         .collect();
-    let names = Grouping::ALL.into_iter().filter_map(|grouping| name(grouping, groupings.contains(&grouping)));
+    let names =
+        Grouping::ALL.into_iter().filter_map(|grouping| name(grouping, groupings.contains(&grouping)));
     let (name_columns, joins): (Vec<String>, Vec<String>) = names.unzip();
     let order = if keys.is_empty() { "sales".to_owned() } else { order(groupings) };
     format!(
@@ -100,10 +108,11 @@ fn statement(backend: DbBackend, groupings: &[Grouping]) -> String {
              select (select count(*) from (select distinct household_id from line) as sellers) as all_households,
                     (select count(*) from (select distinct buyer_id from line) as buyers) as all_institutions
          )
-         select {shown}{}, amount_fen, received_fen, paid_out_fen, mass_g, pieces, households, institutions, sales,
+         select {}{}, amount_fen, received_fen, paid_out_fen, mass_g, pieces, households, institutions, sales,
                 whole.all_households, whole.all_institutions
          from grouped cross join whole {}
          order by {order}",
+        shown.concat(),
         name_columns.join(", "),
         joins.join(" "),
     )

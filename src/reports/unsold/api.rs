@@ -101,7 +101,8 @@ fn days_left(figures: Figures, today: NaiveDate) -> Option<i64> {
 
 /// The report as a sheet.
 pub fn table(report: &Report) -> Table {
-    let place = if report.grouping == Grouping::Township { ["乡镇代码", "乡镇"] } else { ["村代码", "村"] };
+    let place =
+        if report.grouping == Grouping::Township { ["乡镇代码", "乡镇"] } else { ["村代码", "村"] };
     let mut columns = vec![Column::of("产品")];
     columns.extend(place.map(Column::of));
     columns.extend(["剩余重量(公斤)", "剩余数量(枚/头/箱)", "价值(元)", "批次(个)"].map(Column::summed));

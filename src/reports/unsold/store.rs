@@ -34,8 +34,7 @@ pub async fn groups(
     region: &RegionScope,
     grouping: Grouping,
 ) -> Result<Vec<Group>, DbErr> {
-    let values =
-        [region.from.as_str().into(), region.before.as_str().into(), one_more(GROUPS_MAX).into()];
+    let values = [region.from.as_str().into(), region.before.as_str().into(), one_more(GROUPS_MAX).into()];
     db::rows(connection, &statement(grouping), values).await
 }
 
@@ -44,13 +43,14 @@ pub async fn groups(
 fn statement(grouping: Grouping) -> String {
     let place =
         if grouping == Grouping::Township { "substr(village_code, 1, 9) || '000'" } else { "village_code" };
-    let units: String =
-        Unit::ALL.iter().map(|unit| format!(" when '{unit}' then {}", unit.base())).collect();
+    let units: Vec<String> =
+        Unit::ALL.iter().map(|unit| format!("when '{unit}' then {}", unit.base())).collect();
+    let units = units.join(" ");
     format!(
         "with open_lot as (
              select product_id, {place} as place, household_id, sell_by, price_fen,
                     offered_base - held_base - confirmed_base - delivered_base as left_base,
-                    case pricing_unit{units} else 1 end as unit_base
+                    case pricing_unit {units} else 1 end as unit_base
              from lot
              where state = 'on_sale' and village_code >= $1 and village_code < $2
          ), grouped as (

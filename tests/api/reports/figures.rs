@@ -50,7 +50,8 @@ async fn many_sales(world: &World) -> Vec<(Sale, Uuid)> {
         let product = dice.roll(2);
         let mut sale = Sale::of(household, village, products[usize::try_from(product).unwrap()], 0, 0);
         (sale.category, sale.measure) = [("tea", "mass"), ("eggs", "count")]
-            .map(|(category, measure)| (category.to_owned(), measure.to_owned()))[usize::try_from(product).unwrap()]
+            .map(|(category, measure)| (category.to_owned(), measure.to_owned()))
+            [usize::try_from(product).unwrap()]
         .clone();
         sale.kind = kind.to_owned();
         sale.status = (*dice.pick(&STATUSES)).to_owned();
@@ -140,7 +141,11 @@ async fn every_grouping_equals_the_rows_it_is_made_from() {
         for group in groups {
             let key: Vec<String> = groupings.iter().map(|grouping| key_in(grouping, group)).collect();
             assert_eq!(group["figures"], figures(&expected[&key]), "{group_by} {key:?}");
-            assert_eq!(group.as_object().unwrap().len(), groupings.len() + 1, "nothing that was not asked for");
+            assert_eq!(
+                group.as_object().unwrap().len(),
+                groupings.len() + 1,
+                "nothing that was not asked for"
+            );
         }
         assert_eq!(answer["total"], figures(&sold), "{group_by}");
     }

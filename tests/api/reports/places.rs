@@ -188,7 +188,8 @@ async fn unsold_is_what_is_neither_held_nor_confirmed_nor_delivered_at_its_price
     let product = world.product("tea").await;
     let household = world.household(VILLAGES[0], "registered").await;
     let first = world.lot(household, product, VILLAGES[0], 10, 40).await;
-    let taken = "update lot set held_base = 1000, confirmed_base = 2000, delivered_base = 3001, pricing_unit = 'jin',
+    let taken =
+        "update lot set held_base = 1000, confirmed_base = 2000, delivered_base = 3001, pricing_unit = 'jin',
                  price_fen = 105, sell_by = $2 where id = $1";
     books.run(taken, vec![first.into(), super::arranged::day("2027-02-27").into()]).await;
     world.lot(household, product, VILLAGES[1], 1, 40).await;
@@ -223,7 +224,9 @@ async fn four_earners(world: &World) {
     let institution = world.institution("甲中学", "school").await;
     for (name, fen) in [("仲小妮", 200), ("王五", 0), ("欧阳小妮", 100), ("李四", 0)] {
         let household = world.household(VILLAGES[0], "registered").await;
-        books.run("update household set head_name = $2 where id = $1", vec![household.into(), name.into()]).await;
+        books
+            .run("update household set head_name = $2 where id = $1", vec![household.into(), name.into()])
+            .await;
         if fen > 0 {
             let paper = books.paper(institution, household, product).await;
             let sale = Sale::of(household, VILLAGES[0], product, 1000, fen);
@@ -249,7 +252,10 @@ async fn incomes_are_listed_from_nothing_upwards_page_by_page() {
     assert_eq!(shown(&whole), expected);
     assert_eq!(whole["next_cursor"], Value::Null);
     let last = &whole["items"][3];
-    assert_eq!((&last["received"], &last["paid_out"], &last["sales"]), (&json!("1.00"), &json!("0.01"), &json!(1)));
+    assert_eq!(
+        (&last["received"], &last["paid_out"], &last["sales"]),
+        (&json!("1.00"), &json!("0.01"), &json!(1))
+    );
     let mut paged = Vec::new();
     let mut path = format!("/v1/reports/income?{PERIOD}&limit=1");
     for page in 1..=4 {
