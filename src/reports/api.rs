@@ -11,7 +11,7 @@ use super::coverage::api::{CoverageGrouping, CoverageReport};
 use super::income::Wanted;
 use super::income::api::{HouseholdIncome, IncomeReport};
 use super::progress::api::CountyProgress;
-use super::rules::{self, Period};
+use super::rules::Period;
 use super::sales::api::SalesReport;
 use super::table::{self, Table};
 use super::unsold::api::{UnsoldGrouping, UnsoldReport};
@@ -110,9 +110,8 @@ impl Api {
         #[oai(validator(pattern = r"^[0-9]{2,12}$"))] region: Query<Option<String>>,
         format: Query<Option<ReportFormat>>,
     ) -> Answer<ReportAnswer<SalesReport>> {
-        let period = Period::new(from.0, to.0)?;
-        let groupings = rules::parse_group_by(group_by.0.as_deref())?;
-        let asked = sales::Asked { period, groupings, region: region.0 };
+        let period = Period { from: from.0, to: to.0 };
+        let asked = sales::Asked { period, group_by: group_by.0, region: region.0 };
         let report = sales::report(&self.0, &caller, asked).await?;
         Ok(shape(format.0, report, sales::api::table)?)
     }
@@ -131,7 +130,7 @@ impl Api {
         #[oai(validator(pattern = r"^[0-9]{2,12}$"))] region: Query<Option<String>>,
         format: Query<Option<ReportFormat>>,
     ) -> Answer<ReportAnswer<CoverageReport>> {
-        let period = Period::new(from.0, to.0)?;
+        let period = Period { from: from.0, to: to.0 };
         let grouping = group_by.0.unwrap_or(CoverageGrouping::Village).into();
         let report = coverage::report(&self.0, &caller, period, grouping, region.0.as_deref()).await?;
         Ok(shape(format.0, report, coverage::api::table)?)
@@ -171,7 +170,7 @@ impl Api {
         limit: Query<Option<u64>>,
         #[oai(validator(max_length = 100))] cursor: Query<Option<String>>,
     ) -> Answer<ReportAnswer<IncomeReport>> {
-        let period = Period::new(from.0, to.0)?;
+        let period = Period { from: from.0, to: to.0 };
         let wanted = match format.0.unwrap_or_default() {
             ReportFormat::Json => Wanted::Page { limit: limit.0, cursor: cursor.0.as_deref() },
             ReportFormat::Csv | ReportFormat::Xlsx => Wanted::All,

@@ -24,6 +24,9 @@ pub mod unsold;
 /// Answers are kept this long, or until a write drops the topic.
 const KEPT: Duration = Duration::from_mins(5);
 
+/// Longer answers are not kept: the cache is bounded in answers, not in bytes.
+const KEPT_BYTES_MAX: usize = 1_000_000;
+
 /// Whose rows a report shows: the caller's region, or `narrowed` when it lies inside. A region outside it, or none at
 /// all, does not exist for the caller.
 async fn region_of(app: &App, caller: &Caller, narrowed: Option<&str>) -> Outcome<RegionScope> {
@@ -52,7 +55,9 @@ where
     }
     let generation = app.cache.generation(Topic::Reports).await;
     let answer = read().await?;
-    if let (Some(generation), Ok(text)) = (generation, serde_json::to_string(&answer)) {
+    if let (Some(generation), Ok(text)) = (generation, serde_json::to_string(&answer))
+        && text.len() <= KEPT_BYTES_MAX
+    {
         app.cache.put(Topic::Reports, generation, key, text, KEPT).await;
     }
     Ok(answer)

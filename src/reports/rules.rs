@@ -94,8 +94,9 @@ pub struct Period {
 }
 
 impl Period {
-    /// A period of at most ten years whose first day is not after its last.
-    pub fn new(from: NaiveDate, to: NaiveDate) -> Result<Self, Refusal> {
+    /// The same period, if it is one of at most ten years whose first day is not after its last.
+    pub fn checked(self) -> Result<Self, Refusal> {
+        let Self { from, to } = self;
         if !(1900..=9999).contains(&from.year()) || !(1900..=9999).contains(&to.year()) {
             return Err(refused("from", "name days of the years 1900 to 9999"));
         }
@@ -106,7 +107,7 @@ impl Period {
         if too_late.is_some_and(|too_late| to >= too_late) {
             return Err(refused("to", &format!("at most {PERIOD_YEARS_MAX} years in one report")));
         }
-        Ok(Self { from, to })
+        Ok(self)
     }
 }
 
@@ -186,11 +187,12 @@ mod tests {
 
     #[test]
     fn a_period_is_at_most_ten_years_and_not_backwards() {
-        assert!(Period::new(day("2020-01-01"), day("2029-12-31")).is_ok());
-        assert!(Period::new(day("2020-01-01"), day("2020-01-01")).is_ok());
-        assert!(Period::new(day("2020-01-01"), day("2030-01-01")).is_err());
-        assert!(Period::new(day("2020-01-02"), day("2020-01-01")).is_err());
-        assert!(Period::new(NaiveDate::MIN, NaiveDate::MIN).is_err());
+        let is_period = |from, to| Period { from, to }.checked().is_ok();
+        assert!(is_period(day("2020-01-01"), day("2029-12-31")));
+        assert!(is_period(day("2020-01-01"), day("2020-01-01")));
+        assert!(!is_period(day("2020-01-01"), day("2030-01-01")));
+        assert!(!is_period(day("2020-01-02"), day("2020-01-01")));
+        assert!(!is_period(NaiveDate::MIN, NaiveDate::MIN));
     }
 
     #[test]

@@ -133,7 +133,6 @@ struct Formats {
     plain: Format,
     whole: Format,
     yuan: Format,
-    kilos: Format,
     day: Format,
 }
 
@@ -143,17 +142,15 @@ impl Formats {
             plain: Format::new(),
             whole: Format::new().set_num_format("0"),
             yuan: Format::new().set_num_format("0.00"),
-            kilos: Format::new().set_num_format("0.###"),
             day: Format::new().set_num_format("yyyy-mm-dd"),
         }
     }
 
     const fn of(&self, cell: &Cell) -> &Format {
         match cell {
-            Cell::Empty | Cell::Text(_) => &self.plain,
+            Cell::Empty | Cell::Text(_) | Cell::Kilos(_) => &self.plain,
             Cell::Number(_) => &self.whole,
             Cell::Yuan(_) | Cell::Percent(_) => &self.yuan,
-            Cell::Kilos(_) => &self.kilos,
             Cell::Day(_) => &self.day,
         }
     }

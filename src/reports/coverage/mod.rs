@@ -34,6 +34,7 @@ pub async fn report(
     region: Option<&str>,
 ) -> Outcome<Report> {
     let region = super::region_of(app, caller, region).await?;
+    let period = period.checked()?;
     let key = format!("coverage:{}:{}:{}:{}", region.code, period.from, period.to, grouping.as_str());
     super::kept(app, &key, || async {
         let as_of = app.clock.now();

@@ -50,6 +50,7 @@ pub async fn report(
     wanted: Wanted<'_>,
 ) -> Outcome<Report> {
     let region = super::region_of(app, caller, region).await?;
+    let period = period.checked()?;
     let (rows_max, after) = match wanted {
         Wanted::Page { limit, cursor } => page(limit, cursor)?,
         Wanted::All => (SHEET_ROWS_MAX, None),

@@ -18,7 +18,8 @@ pub use store::Group;
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub period: Period,
-    pub groupings: Vec<Grouping>,
+    /// As the caller wrote it: `village,category`.
+    pub group_by: Option<String>,
     /// A region inside the caller's own.
     pub region: Option<String>,
 }
@@ -50,7 +51,8 @@ pub struct Report {
 /// The sales report of the caller's region. Refused when it has more than 10,000 groups.
 pub async fn report(app: &App, caller: &Caller, asked: Asked) -> Outcome<Report> {
     let region = super::region_of(app, caller, asked.region.as_deref()).await?;
-    let (period, groupings) = (asked.period, asked.groupings);
+    let period = asked.period.checked()?;
+    let groupings = rules::parse_group_by(asked.group_by.as_deref())?;
     let names: Vec<&str> = groupings.iter().map(|grouping| grouping.as_str()).collect();
     let key = format!("sales:{}:{}:{}:{}", region.code, period.from, period.to, names.join(","));
     super::kept(app, &key, || async {

@@ -11,6 +11,9 @@ use crate::quantity::Unit;
 use crate::reports::rules::{GROUPS_MAX, Grouping};
 use crate::reports::store::one_more;
 
+/// The value of a lot stops here, so that an absurd price makes an absurd figure and not an overflow.
+const VALUE_FEN_MAX: i64 = 1_000_000_000_000_000;
+
 /// What is left of one product in one place.
 #[derive(Clone, Debug, Serialize, Deserialize, FromQueryResult)]
 pub struct Group {
@@ -55,8 +58,10 @@ fn statement(grouping: Grouping) -> String {
              where state = 'on_sale' and village_code >= $1 and village_code < $2
          ), grouped as (
              select product_id, place, cast(sum(left_base) as bigint) as left_base,
-                    cast(sum(price_fen * (left_base / unit_base)
-                             + (price_fen * (left_base % unit_base) + unit_base / 2) / unit_base) as bigint) as value_fen,
+                    cast(sum(case when left_base / unit_base > {VALUE_FEN_MAX} / price_fen then {VALUE_FEN_MAX}
+                                  else price_fen * (left_base / unit_base)
+                                       + (price_fen * (left_base % unit_base) + unit_base / 2) / unit_base
+                             end) as bigint) as value_fen,
                     min(sell_by) as sell_by, count(*) as lots, count(distinct household_id) as households
              from open_lot where left_base > 0
              group by product_id, place limit $3

@@ -41,6 +41,8 @@ async fn officers_finance_and_auditors_see_reports_and_nobody_else() {
         for path in all_paths() {
             world.get(&person, &path).await.refused(403, "not_allowed");
         }
+        let backwards = "/v1/reports/sales?from=2027-03-02&to=2027-03-01";
+        world.get(&person, backwards).await.refused(403, "not_allowed");
     }
     for path in all_paths() {
         world.get_as(None, &path).await.refused(401, "not_signed_in");
@@ -217,7 +219,20 @@ async fn unsold_is_what_is_neither_held_nor_confirmed_nor_delivered_at_its_price
     }
 }
 
-/// Three households that earned nothing, 1.00 and 2.00, and another that earned nothing.
+#[tokio::test]
+async fn an_absurd_price_makes_an_absurd_value_and_breaks_nothing() {
+    let world = world().await;
+    let officer = world.official(Role::Officer).await;
+    let books = Books::open(&world).await;
+    let product = world.product("tea").await;
+    let household = world.household(VILLAGES[0], "registered").await;
+    world.lot(household, product, VILLAGES[0], 9_000_000_000, 40).await;
+    books.run("update lot set price_fen = 1000000000, pricing_unit = 'piece'", vec![]).await;
+    let answer = report(&world, &officer, "unsold").await;
+    assert_eq!(answer["total"]["value"], "10000000000000.00");
+}
+
+/// Four households: two earned nothing in 2027, one 1.00 and one 2.00.
 async fn four_earners(world: &World) {
     let books = Books::open(world).await;
     let product = world.product("tea").await;
