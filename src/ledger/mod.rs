@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::db::WriteTxn;
 use crate::http::page::{Page, PageRequest};
-use crate::members::access::{Caller, RegionScope, Role};
+use crate::members::access::{Caller, CountyScope, Role};
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome, Refusal};
 
@@ -205,29 +205,9 @@ pub async fn find_entry(app: &App, caller: &Caller, entry_id: Uuid) -> Outcome<E
     })
 }
 
-/// Counties as a range of six-digit codes: `from <= county_code < before`.
-#[derive(Clone, Debug)]
-struct Counties {
-    from: String,
-    before: String,
-}
-
-impl Counties {
-    /// The counties that lie wholly in a region; below a county there are none.
-    fn within(region: &RegionScope) -> Self {
-        let (from, below) = region.from.split_at_checked(6).unwrap_or((&region.from, ""));
-        let before = if below == "000000" { region.before.get(..6).unwrap_or(from) } else { from };
-        Self { from: from.to_owned(), before: before.to_owned() }
-    }
-
-    fn contains(&self, county_code: &str) -> bool {
-        self.from.as_str() <= county_code && county_code < self.before.as_str()
-    }
-}
-
-fn counties_of(caller: &Caller) -> Result<Counties, Refusal> {
+fn counties_of(caller: &Caller) -> Result<CountyScope, Refusal> {
     caller.allow(&[Role::Finance, Role::Auditor])?;
-    Ok(Counties::within(caller.region()?))
+    Ok(caller.region()?.counties())
 }
 
 /// The accounts of `keys`, locked in the order of their ids; those that are missing are made first.
@@ -267,19 +247,5 @@ async fn write_sides(
         Ok(())
     } else {
         Err(Failure::Broken(format!("{moved} of {} balances moved", postings.len())))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_township_holds_no_county_and_a_province_holds_all_of_its_own() {
-        let county = Counties::within(&RegionScope::of("341823000000"));
-        assert!(county.contains("341823") && !county.contains("341824") && !county.contains("341822"));
-        let province = Counties::within(&RegionScope::of("340000000000"));
-        assert!(province.contains("341823") && !province.contains("350000"));
-        assert!(!Counties::within(&RegionScope::of("341823100000")).contains("341823"));
     }
 }

@@ -6,9 +6,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::rules::{AccountKey, AccountKind};
-use super::{AccountFilter, AccountView, Counties, PostingView, SideView};
+use super::{AccountFilter, AccountView, PostingView, SideView};
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::http::page::PageRequest;
+use crate::members::access::CountyScope;
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome};
 
@@ -124,7 +125,8 @@ pub async fn insert_missing_accounts(
     Ok(())
 }
 
-/// The accounts of an entry with what it moved on each, locked in the order of their ids.
+/// The accounts of an entry with what it moved on each, in the order of its postings. They are locked in the order of
+/// their ids.
 pub async fn lock_accounts_of(txn: &WriteTxn, entry_id: Uuid) -> Result<Vec<(AccountRow, Fen)>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -134,15 +136,17 @@ pub async fn lock_accounts_of(txn: &WriteTxn, entry_id: Uuid) -> Result<Vec<(Acc
         owner_id: Option<Uuid>,
         balance_fen: i64,
         amount_fen: i64,
+        line_no: i64,
     }
     let lock = if txn.get_database_backend() == DbBackend::Postgres { "for update of account" } else { "" };
     let sql = format!(
         "select account.id, account.county_code, account.kind, account.owner_id, account.balance_fen,
-                posting.amount_fen
+                posting.amount_fen, posting.line_no
          from ledger_posting posting join ledger_account account on account.id = posting.account_id
          where posting.entry_id = $1 order by account.id {lock}"
     );
-    let rows: Vec<Row> = db::rows(txn, &sql, [entry_id.into()]).await?;
+    let mut rows: Vec<Row> = db::rows(txn, &sql, [entry_id.into()]).await?;
+    rows.sort_by_key(|row| row.line_no);
     let account = |row: Row| {
         let amount = Fen::new(row.amount_fen);
         let Row { id, county_code, kind, owner_id, balance_fen, .. } = row;
@@ -233,7 +237,7 @@ pub async fn sides_of(connection: &impl ConnectionTrait, entry_id: Uuid) -> Resu
 
 pub async fn account_exists(
     connection: &impl ConnectionTrait,
-    counties: &Counties,
+    counties: &CountyScope,
     account_id: Uuid,
 ) -> Result<bool, DbErr> {
     #[derive(FromQueryResult)]
@@ -246,7 +250,7 @@ pub async fn account_exists(
 /// One row more than the page holds, newest first.
 pub async fn list_accounts(
     connection: &impl ConnectionTrait,
-    counties: &Counties,
+    counties: &CountyScope,
     filter: AccountFilter,
     request: PageRequest,
 ) -> Result<Vec<AccountRow>, DbErr> {
