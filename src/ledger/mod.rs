@@ -109,7 +109,7 @@ pub async fn post(txn: &WriteTxn, app: &App, new: NewEntry) -> Outcome<Uuid> {
         created_at: now,
     };
     let keys: Vec<AccountKey> = postings.iter().map(|posting| posting.0).collect();
-    let accounts = locked_accounts(txn, app, &entry.county_code, &keys).await?;
+    let accounts = accounts(txn, app, &entry.county_code, &keys).await?;
     let sides = postings.into_iter().map(|(key, amount)| {
         let account = accounts.get(&key).ok_or_else(|| Failure::Broken(format!("no account {key:?}")))?;
         Ok((account.clone(), amount))
@@ -147,7 +147,7 @@ pub async fn reverse(txn: &WriteTxn, app: &App, entry_id: Uuid, occurred_on: Nai
     if !store::insert_entry(txn, &reversal).await? {
         return Err(refused("reversed").into());
     }
-    let accounts = store::lock_accounts_of(txn, entry_id).await?;
+    let accounts = store::accounts_of(txn, entry_id).await?;
     let sides: Vec<_> = accounts.into_iter().map(|(account, amount)| (account, amount.negated())).collect();
     write_sides(txn, &reversal, &sides).await?;
     Ok(reversal.id)
@@ -210,37 +210,38 @@ fn counties_of(caller: &Caller) -> Result<CountyScope, Refusal> {
     Ok(caller.region()?.counties())
 }
 
-/// The accounts of `keys`, locked in the order of their ids; those that are missing are made first.
-async fn locked_accounts(
+/// The accounts of `keys`; those that are missing are made first.
+async fn accounts(
     txn: &WriteTxn,
     app: &App,
     county_code: &str,
     keys: &[AccountKey],
 ) -> Outcome<HashMap<AccountKey, store::AccountRow>> {
-    let mut found = store::lock_accounts(txn, county_code, keys).await?;
+    let mut found = store::find_accounts(txn, county_code, keys).await?;
     if found.len() < keys.len() {
         let now = app.clock.now();
         let new: Vec<(Uuid, AccountKey)> = keys.iter().map(|key| (app.ids.next(now), *key)).collect();
         store::insert_missing_accounts(txn, county_code, &new, now).await?;
-        found = store::lock_accounts(txn, county_code, keys).await?;
+        found = store::find_accounts(txn, county_code, keys).await?;
     }
     found.into_iter().map(|row| Ok((row.key()?, row))).collect()
 }
 
-/// Adds the postings and moves the stored balances of accounts that are locked already.
+/// Adds the postings and moves the stored balances.
 async fn write_sides(
     txn: &WriteTxn,
     entry: &store::EntryRow,
     sides: &[(store::AccountRow, Fen)],
 ) -> Outcome<()> {
     for (account, amount) in sides {
-        // SQLite would go on in floating point where PostgreSQL refuses.
+        // SQLite would go on in floating point where PostgreSQL refuses; there the balance read is the one written.
         account
             .balance_fen
             .checked_add(amount.get())
             .ok_or_else(|| Failure::Broken(format!("account {} cannot hold {amount} more", account.id)))?;
     }
     let postings: Vec<(Uuid, Fen)> = sides.iter().map(|(account, amount)| (account.id, *amount)).collect();
+    store::lock_accounts(txn, postings.iter().map(|posting| posting.0)).await?;
     store::insert_postings(txn, entry, &postings).await?;
     let moved = store::move_balances(txn, &postings).await?;
     if usize::try_from(moved).ok() == Some(postings.len()) {

@@ -104,7 +104,7 @@ mod tests {
     fn the_first_settlement_is_paid_before_the_next() {
         let lines = [line(1, 1, 100), line(1, 2, 50), line(2, 3, 100), line(2, 4, 300)];
         assert_eq!(amounts(&share(Fen::new(149), &lines).unwrap()), [99, 50]);
-        assert_eq!(amounts(&share(Fen::new(152), &lines).unwrap()), [100, 50, 2]);
+        assert_eq!(amounts(&share(Fen::new(152), &lines).unwrap()), [100, 50, 1, 1]);
         assert_eq!(amounts(&share(Fen::new(1_000), &lines).unwrap()), [100, 50, 100, 300]);
     }
 

@@ -39,7 +39,7 @@ async fn lock(txn: &WriteTxn, table: &'static str, ids: &[Uuid]) -> Result<(), D
         return Ok(());
     }
     let wanted = db::set_rows(backend, "$1", &[("id", ColumnType::Uuid)]);
-    let sql = format!("select id from {table} where id in ({wanted}) order by id for update");
+    let sql = format!("select id from {table} where id = any(array({wanted})) order by id for update");
     let ids = ids.iter().map(|id| vec![db::set_id(*id)]).collect();
     db::rows::<Locked>(txn, &sql, [db::set_parameter(ids)]).await?;
     Ok(())
