@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::db::WriteTxn;
 use crate::http::page::{Page, PageRequest};
-use crate::members::access::{Caller, RegionScope, Role};
+use crate::members::access::{Caller, CountyScope, Role};
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome, Refusal};
 
@@ -109,7 +109,7 @@ pub async fn post(txn: &WriteTxn, app: &App, new: NewEntry) -> Outcome<Uuid> {
         created_at: now,
     };
     let keys: Vec<AccountKey> = postings.iter().map(|posting| posting.0).collect();
-    let accounts = locked_accounts(txn, app, &entry.county_code, &keys).await?;
+    let accounts = accounts(txn, app, &entry.county_code, &keys).await?;
     let sides = postings.into_iter().map(|(key, amount)| {
         let account = accounts.get(&key).ok_or_else(|| Failure::Broken(format!("no account {key:?}")))?;
         Ok((account.clone(), amount))
@@ -147,7 +147,7 @@ pub async fn reverse(txn: &WriteTxn, app: &App, entry_id: Uuid, occurred_on: Nai
     if !store::insert_entry(txn, &reversal).await? {
         return Err(refused("reversed").into());
     }
-    let accounts = store::lock_accounts_of(txn, entry_id).await?;
+    let accounts = store::accounts_of(txn, entry_id).await?;
     let sides: Vec<_> = accounts.into_iter().map(|(account, amount)| (account, amount.negated())).collect();
     write_sides(txn, &reversal, &sides).await?;
     Ok(reversal.id)
@@ -205,81 +205,48 @@ pub async fn find_entry(app: &App, caller: &Caller, entry_id: Uuid) -> Outcome<E
     })
 }
 
-/// Counties as a range of six-digit codes: `from <= county_code < before`.
-#[derive(Clone, Debug)]
-struct Counties {
-    from: String,
-    before: String,
-}
-
-impl Counties {
-    /// The counties that lie wholly in a region; below a county there are none.
-    fn within(region: &RegionScope) -> Self {
-        let (from, below) = region.from.split_at_checked(6).unwrap_or((&region.from, ""));
-        let before = if below == "000000" { region.before.get(..6).unwrap_or(from) } else { from };
-        Self { from: from.to_owned(), before: before.to_owned() }
-    }
-
-    fn contains(&self, county_code: &str) -> bool {
-        self.from.as_str() <= county_code && county_code < self.before.as_str()
-    }
-}
-
-fn counties_of(caller: &Caller) -> Result<Counties, Refusal> {
+fn counties_of(caller: &Caller) -> Result<CountyScope, Refusal> {
     caller.allow(&[Role::Finance, Role::Auditor])?;
-    Ok(Counties::within(caller.region()?))
+    Ok(caller.region()?.counties())
 }
 
-/// The accounts of `keys`, locked in the order of their ids; those that are missing are made first.
-async fn locked_accounts(
+/// The accounts of `keys`; those that are missing are made first.
+async fn accounts(
     txn: &WriteTxn,
     app: &App,
     county_code: &str,
     keys: &[AccountKey],
 ) -> Outcome<HashMap<AccountKey, store::AccountRow>> {
-    let mut found = store::lock_accounts(txn, county_code, keys).await?;
+    let mut found = store::find_accounts(txn, county_code, keys).await?;
     if found.len() < keys.len() {
         let now = app.clock.now();
         let new: Vec<(Uuid, AccountKey)> = keys.iter().map(|key| (app.ids.next(now), *key)).collect();
         store::insert_missing_accounts(txn, county_code, &new, now).await?;
-        found = store::lock_accounts(txn, county_code, keys).await?;
+        found = store::find_accounts(txn, county_code, keys).await?;
     }
     found.into_iter().map(|row| Ok((row.key()?, row))).collect()
 }
 
-/// Adds the postings and moves the stored balances of accounts that are locked already.
+/// Adds the postings and moves the stored balances.
 async fn write_sides(
     txn: &WriteTxn,
     entry: &store::EntryRow,
     sides: &[(store::AccountRow, Fen)],
 ) -> Outcome<()> {
     for (account, amount) in sides {
-        // SQLite would go on in floating point where PostgreSQL refuses.
+        // SQLite would go on in floating point where PostgreSQL refuses; there the balance read is the one written.
         account
             .balance_fen
             .checked_add(amount.get())
             .ok_or_else(|| Failure::Broken(format!("account {} cannot hold {amount} more", account.id)))?;
     }
     let postings: Vec<(Uuid, Fen)> = sides.iter().map(|(account, amount)| (account.id, *amount)).collect();
+    store::lock_accounts(txn, postings.iter().map(|posting| posting.0)).await?;
     store::insert_postings(txn, entry, &postings).await?;
     let moved = store::move_balances(txn, &postings).await?;
     if usize::try_from(moved).ok() == Some(postings.len()) {
         Ok(())
     } else {
         Err(Failure::Broken(format!("{moved} of {} balances moved", postings.len())))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_township_holds_no_county_and_a_province_holds_all_of_its_own() {
-        let county = Counties::within(&RegionScope::of("341823000000"));
-        assert!(county.contains("341823") && !county.contains("341824") && !county.contains("341822"));
-        let province = Counties::within(&RegionScope::of("340000000000"));
-        assert!(province.contains("341823") && !province.contains("350000"));
-        assert!(!Counties::within(&RegionScope::of("341823100000")).contains("341823"));
     }
 }

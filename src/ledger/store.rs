@@ -6,9 +6,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::rules::{AccountKey, AccountKind};
-use super::{AccountFilter, AccountView, Counties, PostingView, SideView};
+use super::{AccountFilter, AccountView, PostingView, SideView};
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::http::page::PageRequest;
+use crate::members::access::CountyScope;
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome};
 
@@ -78,30 +79,46 @@ fn kind_of(name: &str) -> Outcome<AccountKind> {
     AccountKind::parse(name).ok_or_else(|| Failure::Broken(format!("unknown account kind {name}")))
 }
 
-/// The accounts of `keys` that exist, locked in the order of their ids.
-pub async fn lock_accounts(
+/// The accounts of `keys` that exist.
+pub async fn find_accounts(
     txn: &WriteTxn,
     county_code: &str,
     keys: &[AccountKey],
 ) -> Result<Vec<AccountRow>, DbErr> {
-    let backend = txn.get_database_backend();
+    let columns = [("kind", ColumnType::Text), ("owner_id", ColumnType::Uuid)];
     // Two branches, as no index answers "equal, or both null".
     let sql = format!(
-        "with wanted as ({wanted})
-         select id, county_code, kind, owner_id, balance_fen from ledger_account where id in (
-             select account.id from wanted join ledger_account account
-                 on account.county_code = $2 and account.kind = wanted.kind
-                and account.owner_id = wanted.owner_id
-             union all
-             select account.id from wanted join ledger_account account
-                 on account.county_code = $2 and account.kind = wanted.kind and account.owner_id is null
-              where wanted.owner_id is null)
-         order by id {lock}",
-        wanted = db::set_rows(backend, "$1", &[("kind", ColumnType::Text), ("owner_id", ColumnType::Uuid)]),
-        lock = db::for_update(backend),
+        "with wanted as ({})
+         select account.id, account.county_code, account.kind, account.owner_id, account.balance_fen
+         from wanted join ledger_account account
+             on account.county_code = $2 and account.kind = wanted.kind and account.owner_id = wanted.owner_id
+         union all
+         select account.id, account.county_code, account.kind, account.owner_id, account.balance_fen
+         from wanted join ledger_account account
+             on account.county_code = $2 and account.kind = wanted.kind and account.owner_id is null
+         where wanted.owner_id is null",
+        db::set_rows(txn.get_database_backend(), "$1", &columns)
     );
     let keys = keys.iter().map(|key| vec![json!(key.kind.as_str()), json!(key.owner.map(db::set_id))]);
     db::rows(txn, &sql, [db::set_parameter(keys.collect()), county_code.into()]).await
+}
+
+/// Locks accounts in the order of their ids, so that two entries never wait for each other in a circle.
+pub async fn lock_accounts(txn: &WriteTxn, ids: impl Iterator<Item = Uuid>) -> Result<(), DbErr> {
+    #[derive(FromQueryResult)]
+    struct Locked {}
+    let backend = txn.get_database_backend();
+    if backend != DbBackend::Postgres {
+        return Ok(());
+    }
+    // An array, as PostgreSQL loses rows of joined sets when a row it waited for has changed meanwhile.
+    let sql = format!(
+        "select id from ledger_account where id = any(array({})) order by id for update",
+        db::set_rows(backend, "$1", &[("id", ColumnType::Uuid)])
+    );
+    let ids = ids.map(|id| vec![db::set_id(id)]).collect();
+    db::rows::<Locked>(txn, &sql, [db::set_parameter(ids)]).await?;
+    Ok(())
 }
 
 /// Makes the accounts that do not exist yet, with a balance of zero.
@@ -124,8 +141,8 @@ pub async fn insert_missing_accounts(
     Ok(())
 }
 
-/// The accounts of an entry with what it moved on each, locked in the order of their ids.
-pub async fn lock_accounts_of(txn: &WriteTxn, entry_id: Uuid) -> Result<Vec<(AccountRow, Fen)>, DbErr> {
+/// The accounts of an entry with what it moved on each, in the order of its postings.
+pub async fn accounts_of(txn: &WriteTxn, entry_id: Uuid) -> Result<Vec<(AccountRow, Fen)>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         id: Uuid,
@@ -135,14 +152,11 @@ pub async fn lock_accounts_of(txn: &WriteTxn, entry_id: Uuid) -> Result<Vec<(Acc
         balance_fen: i64,
         amount_fen: i64,
     }
-    let lock = if txn.get_database_backend() == DbBackend::Postgres { "for update of account" } else { "" };
-    let sql = format!(
-        "select account.id, account.county_code, account.kind, account.owner_id, account.balance_fen,
-                posting.amount_fen
-         from ledger_posting posting join ledger_account account on account.id = posting.account_id
-         where posting.entry_id = $1 order by account.id {lock}"
-    );
-    let rows: Vec<Row> = db::rows(txn, &sql, [entry_id.into()]).await?;
+    let sql = "select account.id, account.county_code, account.kind, account.owner_id, account.balance_fen,
+                      posting.amount_fen
+               from ledger_posting posting join ledger_account account on account.id = posting.account_id
+               where posting.entry_id = $1 order by posting.line_no";
+    let rows: Vec<Row> = db::rows(txn, sql, [entry_id.into()]).await?;
     let account = |row: Row| {
         let amount = Fen::new(row.amount_fen);
         let Row { id, county_code, kind, owner_id, balance_fen, .. } = row;
@@ -233,7 +247,7 @@ pub async fn sides_of(connection: &impl ConnectionTrait, entry_id: Uuid) -> Resu
 
 pub async fn account_exists(
     connection: &impl ConnectionTrait,
-    counties: &Counties,
+    counties: &CountyScope,
     account_id: Uuid,
 ) -> Result<bool, DbErr> {
     #[derive(FromQueryResult)]
@@ -246,7 +260,7 @@ pub async fn account_exists(
 /// One row more than the page holds, newest first.
 pub async fn list_accounts(
     connection: &impl ConnectionTrait,
-    counties: &Counties,
+    counties: &CountyScope,
     filter: AccountFilter,
     request: PageRequest,
 ) -> Result<Vec<AccountRow>, DbErr> {
