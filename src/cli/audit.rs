@@ -106,10 +106,7 @@ mod tests {
     #[test]
     fn a_finding_is_one_line_that_names_invariant_table_and_row() {
         let told = line(&finding());
-        assert_eq!(
-            told,
-            "invariant 1, lot, 018f, held_base, stored 501, recomputed nothing, sums agree"
-        );
+        assert_eq!(told, "invariant 1, lot, 018f, held_base, stored 501, recomputed nothing, sums agree");
     }
 
     #[test]

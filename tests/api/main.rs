@@ -20,3 +20,4 @@ mod regions;
 mod reports;
 mod sessions;
 mod settlements;
+mod tampering;

@@ -39,11 +39,21 @@ fn entry_is_zero(dialect: Dialect) -> Check {
     Check {
         invariant: 3,
         table: "ledger_entry",
-        what: "an entry's postings sum to zero",
-        key: dialect.id_text("t.entry_id"),
-        pairs: vec![Pair::new("sum of amount_fen", "t.amount", "0")],
+        what: "an entry has at least two postings, and they sum to zero",
+        key: dialect.id_text("e.id"),
+        pairs: vec![
+            Pair::new("sum of amount_fen", "coalesce(t.amount, 0)", "0"),
+            Pair::new(
+                "postings",
+                "coalesce(t.postings, 0)",
+                "case when t.postings >= 2 then t.postings else 2 end",
+            ),
+        ],
         source: format!(
-            "(select p.entry_id, {amount} as amount from ledger_posting p group by p.entry_id) t"
+            "ledger_entry e left join (
+                select p.entry_id, {amount} as amount, count(*) as postings
+                from ledger_posting p group by p.entry_id
+             ) t on t.entry_id = e.id"
         ),
     }
 }

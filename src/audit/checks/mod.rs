@@ -52,7 +52,8 @@ impl Check {
         };
         let compared =
             columns(&|at, pair| format!("{} as s{at}, {} as r{at}", pair.stored, pair.recomputed), ", ");
-        let told = columns(&|at, _| format!("cast(s{at} as text) as s{at}, cast(r{at} as text) as r{at}"), ", ");
+        let told =
+            columns(&|at, _| format!("cast(s{at} as text) as s{at}, cast(r{at} as text) as r{at}"), ", ");
         let differs = columns(&|at, _| format!("s{at} is distinct from r{at}"), " or ");
         format!(
             "select row_id, {told} from (select {} as row_id, {compared} from {}) as compared
@@ -105,8 +106,7 @@ fn claims(dialect: Dialect, subject_kind: &str, items: &str, figures: &[&str], m
 /// latest: their ids do not say which came second, so the row may agree with either.
 fn as_last_written(dialect: Dialect, table: &'static str, column: &'static str, what: &'static str) -> Check {
     let figure = |event: &str| dialect.integer(&format!("{event}.after_json"), column);
-    let about =
-        |event: &str| format!("{event}.subject_kind = '{table}' and {event}.subject_id = written.id");
+    let about = |event: &str| format!("{event}.subject_kind = '{table}' and {event}.subject_id = written.id");
     let newest = format!(
         "(select max(older.at) from audit_event older where {} and {} is not null)",
         about("older"),

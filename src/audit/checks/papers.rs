@@ -18,8 +18,7 @@ pub fn checks(dialect: Dialect) -> Vec<Check> {
 
 /// Numbers are unique, so as many as the counter says, none above it and none below one, are all of them.
 fn gap_free() -> Check {
-    let all: Vec<String> =
-        PAPERS.iter().map(|(_, table)| format!("select number from {table}")).collect();
+    let all: Vec<String> = PAPERS.iter().map(|(_, table)| format!("select number from {table}")).collect();
     let series: Vec<String> = PAPERS.iter().map(|(prefix, _)| format!("'{prefix}'")).collect();
     Check {
         invariant: 3,
@@ -75,7 +74,9 @@ fn counted(dialect: Dialect, table: &'static str) -> Check {
         pairs: vec![Pair::new(
             "number",
             "p.number",
-            format!("case when {place} between 1 and c.value then p.number else c.name || '-' || c.value end"),
+            format!(
+                "case when {place} between 1 and c.value then p.number else c.name || '-' || c.value end"
+            ),
         )],
         source: format!("{table} p left join counter c on c.name = substr(p.number, 1, 14)"),
     }

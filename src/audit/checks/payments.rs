@@ -6,7 +6,12 @@ use super::{Check, Pair, as_last_written};
 pub fn checks(dialect: Dialect) -> Vec<Check> {
     vec![
         payment_sum(dialect),
-        as_last_written(dialect, "payment", "amount_fen", "a payment's amount is the one written to the trail"),
+        as_last_written(
+            dialect,
+            "payment",
+            "amount_fen",
+            "a payment's amount is the one written to the trail",
+        ),
         as_last_written(
             dialect,
             "payment",

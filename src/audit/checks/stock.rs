@@ -9,7 +9,12 @@ pub fn checks(dialect: Dialect) -> Vec<Check> {
         lot_within_offer(dialect),
         lot_offer(dialect),
         as_last_written(dialect, "lot", "price_fen", "a lot's price is the one last written to the trail"),
-        as_last_written(dialect, "product", "pack_base", "a product's pack is the one last written to the trail"),
+        as_last_written(
+            dialect,
+            "product",
+            "pack_base",
+            "a product's pack is the one last written to the trail",
+        ),
         as_last_written(
             dialect,
             "reference_price",
@@ -27,7 +32,8 @@ fn lot_sums(dialect: Dialect) -> Check {
     let held = sum("case when a.state = 'held' then a.quantity_base end");
     let confirmed = sum("case when a.state in ('confirmed', 'dispatched') then a.quantity_base end");
     let delivered = sum("case when a.state = 'accepted' then d.accepted_base end");
-    let part = |column, name: &str| Pair::new(column, format!("l.{column}"), format!("coalesce(t.{name}, 0)"));
+    let part =
+        |column, name: &str| Pair::new(column, format!("l.{column}"), format!("coalesce(t.{name}, 0)"));
     Check {
         invariant: 1,
         table: "lot",

@@ -1,0 +1,512 @@
+//! Consistent books written below the API: lots, orders in every state, a settled delivery, payments of which one was
+//! reversed, payouts of which one was returned, the ledger of all of it, and the trail.
+
+use chrono::NaiveDate;
+use sea_orm::Value;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+use zhuxiao::db::{self, WriteTxn};
+use zhuxiao::trail::{self, Actor, Event};
+
+use crate::support::{COUNTY, World};
+
+const DAY: &str = "2027-03-01";
+
+/// What the parts of the books have in common.
+struct Books<'a> {
+    world: &'a World,
+    txn: &'a WriteTxn,
+    households: [Uuid; 2],
+    institution: Uuid,
+    product: Uuid,
+    lots: [Uuid; 3],
+}
+
+/// Ids that are the same in every run, told apart by the table's mark and a position.
+fn id(mark: char, position: u32) -> Uuid {
+    Uuid::from_u128((u128::from(u32::from(mark)) << 64) | (7 << 76) | u128::from(position))
+}
+
+fn day() -> NaiveDate {
+    DAY.parse().unwrap()
+}
+
+/// A world with the books in it.
+pub async fn books() -> World {
+    let world = World::new().await.with_regions().await;
+    let households = [
+        world.household("341823100001", "registered").await,
+        world.household("341823101201", "general").await,
+    ];
+    let product = world.product("tea").await;
+    let institution = world.institution("示范学校", "school").await;
+    let txn = world.app.db.begin().await.unwrap();
+    let lots = [id('l', 1), id('l', 2), id('l', 3)];
+    let books = Books { world: &world, txn: &txn, households, institution, product, lots };
+    books.members().await;
+    books.lots().await;
+    books.orders().await;
+    books.deliveries().await;
+    books.settlement().await;
+    books.ledger().await;
+    books.payments().await;
+    books.payouts().await;
+    books.counters().await;
+    txn.commit(()).await.unwrap();
+    world
+}
+
+impl Books<'_> {
+    async fn put(&self, table: &str, columns: Vec<(&str, Value)>) {
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let places: Vec<String> = (1..=columns.len()).map(|at| format!("${at}")).collect();
+        let sql = format!("insert into {table} ({}) values ({})", names.join(", "), places.join(", "));
+        let values: Vec<Value> = columns.into_iter().map(|(_, value)| value).collect();
+        assert_eq!(db::change(self.txn, &sql, values).await.unwrap(), 1);
+    }
+
+    async fn event(&self, subject_kind: &'static str, subject_id: Uuid, before: Option<Json>, after: Json) {
+        let event = Event {
+            county_code: Some(COUNTY.to_owned()),
+            household_id: None,
+            action: "test",
+            subject_kind,
+            subject_id,
+            before,
+            after: Some(after),
+        };
+        let now = self.world.clock.now();
+        trail::record(self.txn, &self.world.app.ids, now, &Actor::service("test"), vec![event])
+            .await
+            .unwrap();
+    }
+
+    fn now(&self) -> Value {
+        self.world.clock.now().into()
+    }
+
+    async fn members(&self) {
+        for household in self.households {
+            self.event("household", household, None, json!({ "status": "registered" })).await;
+        }
+        self.event("institution", self.institution, None, json!({ "kind": "school" })).await;
+        self.event("product", self.product, None, json!({ "pack_base": 1 })).await;
+        let price = id('r', 1);
+        let columns = vec![
+            ("id", price.into()),
+            ("product_id", self.product.into()),
+            ("price_fen", 3_500.into()),
+            ("pricing_unit", "kg".into()),
+            ("from_on", day().into()),
+            ("source", "市场".into()),
+            ("created_at", self.now()),
+        ];
+        self.put("reference_price", columns).await;
+        self.event("reference_price", price, None, json!({ "price_fen": 3_500 })).await;
+    }
+
+    /// `(household, price, unit, offered, held, confirmed, delivered)`; the first lot was edited and fell short.
+    async fn lots(&self) {
+        let lots = [
+            (0, 3_201, "jin", 498_950, 0, 0, 99_050),
+            (1, 4_000, "kg", 80_000, 0, 1_000, 50_000),
+            (1, 4_000, "kg", 60_000, 10_000, 25_000, 0),
+        ];
+        for (lot, (household, price, unit, offered, held, confirmed, delivered)) in self.lots.iter().zip(lots)
+        {
+            let columns = vec![
+                ("id", (*lot).into()),
+                ("county_code", COUNTY.into()),
+                ("household_id", self.households[household].into()),
+                ("product_id", self.product.into()),
+                ("village_code", "341823100001".into()),
+                ("price_fen", price.into()),
+                ("pricing_unit", unit.into()),
+                ("offered_base", offered.into()),
+                ("held_base", held.into()),
+                ("confirmed_base", confirmed.into()),
+                ("delivered_base", delivered.into()),
+                ("ready_from", day().into()),
+                ("sell_by", day().into()),
+                ("certificates", json!([]).into()),
+                ("state", "on_sale".into()),
+                ("created_at", self.now()),
+                ("updated_at", self.now()),
+                ("version", 1.into()),
+            ];
+            self.put("lot", columns).await;
+        }
+        let first = json!({ "offered_base": 400_000, "price_fen": 3_000 });
+        let edited = json!({ "offered_base": 500_000, "price_fen": 3_201 });
+        self.event("lot", self.lots[0], None, first.clone()).await;
+        self.event("lot", self.lots[0], Some(first), edited).await;
+        self.event("lot", self.lots[1], None, json!({ "offered_base": 80_000, "price_fen": 4_000 })).await;
+        self.event("lot", self.lots[2], None, json!({ "offered_base": 60_000, "price_fen": 4_000 })).await;
+    }
+
+    async fn orders(&self) {
+        self.order(
+            1,
+            "accepted",
+            0,
+            &[(1, 0, 100_100, 640_840, "accepted"), (2, 1, 50_000, 200_000, "accepted")],
+        )
+        .await;
+        self.order(2, "placed", 1_000, &[(3, 2, 10_000, 40_000, "held")]).await;
+        self.order(3, "confirmed", 0, &[(4, 2, 20_000, 80_000, "confirmed")]).await;
+        self.order(4, "delivering", 0, &[(5, 2, 5_000, 20_000, "dispatched")]).await;
+        self.order(5, "cancelled", 0, &[(7, 2, 3_000, 12_000, "released")]).await;
+        let replacement = self.allocation(4, (6, 1, 1_000, 4_000, "confirmed"), 2).await;
+        let after = json!({ "lines": [{ "id": id('i', 4), "allocations": [replacement] }] });
+        self.event("purchase_order", id('o', 4), None, after).await;
+    }
+
+    /// An order of one line with allocations `(number, lot, quantity, amount, state)`.
+    async fn order(&self, number: u32, state: &str, short: i64, parts: &[(u32, usize, i64, i64, &str)]) {
+        let quantity: i64 = short + parts.iter().map(|part| part.2).sum::<i64>();
+        let amount: i64 = parts.iter().map(|part| part.3).sum();
+        let columns = vec![
+            ("id", id('o', number).into()),
+            ("county_code", COUNTY.into()),
+            ("number", format!("PO-341823-2027-{number:06}").into()),
+            ("institution_id", self.institution.into()),
+            ("policy", "max_min".into()),
+            ("state", state.into()),
+            ("amount_fen", amount.into()),
+            ("placed_by", id('x', 1).into()),
+            ("placed_at", self.now()),
+            ("hold_expires_at", self.now()),
+            ("version", 1.into()),
+        ];
+        self.put("purchase_order", columns).await;
+        let columns = vec![
+            ("id", id('i', number).into()),
+            ("order_id", id('o', number).into()),
+            ("line_no", 1.into()),
+            ("product_id", self.product.into()),
+            ("quantity_base", quantity.into()),
+            ("max_price_fen", 9_000.into()),
+            ("max_price_unit", "kg".into()),
+            ("needed_by", day().into()),
+            ("region_code", "341823000000".into()),
+            ("min_share_base", 1_000.into()),
+            ("max_households", 5.into()),
+            ("allow_partial", true.into()),
+            ("shortfall_base", short.into()),
+            ("amount_fen", amount.into()),
+            ("replay", json!({}).into()),
+        ];
+        self.put("order_line", columns).await;
+        let mut allocations = Vec::new();
+        for part in parts {
+            allocations.push(self.allocation(number, *part, 1).await);
+        }
+        let line = json!({
+            "id": id('i', number), "quantity_base": quantity, "max_price_fen": 9_000, "min_share_base": 1_000,
+            "max_households": 5, "shortfall_base": short, "amount_fen": amount, "allocations": allocations
+        });
+        let after = json!({ "amount_fen": amount, "lines": [line] });
+        self.event("purchase_order", id('o', number), None, after).await;
+    }
+
+    async fn allocation(&self, order: u32, part: (u32, usize, i64, i64, &str), round: i64) -> Json {
+        let (number, lot, quantity, amount, state) = part;
+        let (price, unit) = if lot == 0 { (3_201, "jin") } else { (4_000, "kg") };
+        let columns = vec![
+            ("id", id('a', number).into()),
+            ("county_code", COUNTY.into()),
+            ("order_id", id('o', order).into()),
+            ("line_id", id('i', order).into()),
+            ("lot_id", self.lots[lot].into()),
+            ("household_id", self.households[usize::from(lot > 0)].into()),
+            ("quantity_base", quantity.into()),
+            ("price_fen", price.into()),
+            ("pricing_unit", unit.into()),
+            ("amount_fen", amount.into()),
+            ("tier", 3.into()),
+            ("reason", "tier 3".into()),
+            ("state", state.into()),
+            ("round", round.into()),
+        ];
+        self.put("allocation", columns).await;
+        json!({ "id": id('a', number), "quantity_base": quantity, "price_fen": price, "amount_fen": amount })
+    }
+
+    async fn deliveries(&self) {
+        self.delivery(
+            1,
+            1,
+            "accepted",
+            &[(1, 1, 99_600, Some((99_050, 550))), (2, 2, 50_000, Some((50_000, 0)))],
+        )
+        .await;
+        self.delivery(2, 4, "dispatched", &[(3, 5, 5_000, None)]).await;
+        let columns = vec![
+            ("id", id('c', 1).into()),
+            ("delivery_id", id('d', 1).into()),
+            ("accepted_by", id('x', 1).into()),
+            ("witnessed_by", id('x', 2).into()),
+            ("accepted_on", day().into()),
+            ("created_at", self.now()),
+        ];
+        self.put("acceptance", columns).await;
+        let lines = json!([
+            { "id": id('e', 1), "accepted_base": 99_050, "refused_base": 550 },
+            { "id": id('e', 2), "accepted_base": 50_000, "refused_base": 0 }
+        ]);
+        self.event("acceptance", id('c', 1), None, json!({ "lines": lines })).await;
+    }
+
+    /// A delivery with lines `(number, allocation, dispatched, accepted and refused)`.
+    async fn delivery(
+        &self,
+        number: u32,
+        order: u32,
+        state: &str,
+        lines: &[(u32, u32, i64, Option<(i64, i64)>)],
+    ) {
+        let columns = vec![
+            ("id", id('d', number).into()),
+            ("county_code", COUNTY.into()),
+            ("order_id", id('o', order).into()),
+            ("number", format!("DN-341823-2027-{number:06}").into()),
+            ("state", state.into()),
+            ("dispatched_by", id('x', 1).into()),
+            ("dispatched_at", self.now()),
+        ];
+        self.put("delivery", columns).await;
+        let mut told = Vec::new();
+        for (line, allocation, dispatched, weighed) in lines {
+            let columns = vec![
+                ("id", id('e', *line).into()),
+                ("delivery_id", id('d', number).into()),
+                ("allocation_id", id('a', *allocation).into()),
+                ("dispatched_base", (*dispatched).into()),
+                ("accepted_base", weighed.map(|(accepted, _)| accepted).into()),
+                ("refused_base", weighed.map(|(_, refused)| refused).into()),
+            ];
+            self.put("delivery_line", columns).await;
+            told.push(json!({ "id": id('e', *line), "dispatched_base": dispatched }));
+        }
+        self.event("delivery", id('d', number), None, json!({ "lines": told })).await;
+    }
+
+    async fn settlement(&self) {
+        let columns = vec![
+            ("id", id('s', 1).into()),
+            ("county_code", COUNTY.into()),
+            ("number", "ST-341823-2027-000001".into()),
+            ("order_id", id('o', 1).into()),
+            ("acceptance_id", id('c', 1).into()),
+            ("institution_id", self.institution.into()),
+            ("amount_fen", 834_118.into()),
+            ("received_fen", 750_000.into()),
+            ("settled_on", day().into()),
+            ("due_on", day().into()),
+            ("created_at", self.now()),
+        ];
+        self.put("settlement", columns).await;
+        // (number, household, quantity, price, unit, amount, received, paid out)
+        let lines = [
+            (1, 0, 99_050, 3_201, "jin", 634_118, 600_000, 500_000),
+            (2, 1, 50_000, 4_000, "kg", 200_000, 150_000, 100_000),
+        ];
+        let mut told = Vec::new();
+        for (number, household, quantity, price, unit, amount, received, paid_out) in lines {
+            let columns = vec![
+                ("id", id('t', number).into()),
+                ("settlement_id", id('s', 1).into()),
+                ("delivery_line_id", id('e', number).into()),
+                ("allocation_id", id('a', number).into()),
+                ("household_id", self.households[household].into()),
+                ("county_code", COUNTY.into()),
+                ("village_code", "341823100001".into()),
+                ("household_status", "registered".into()),
+                ("product_id", self.product.into()),
+                ("category", "tea".into()),
+                ("institution_id", self.institution.into()),
+                ("institution_kind", "school".into()),
+                ("sold_on", day().into()),
+                ("measure", "mass".into()),
+                ("quantity_base", quantity.into()),
+                ("price_fen", price.into()),
+                ("pricing_unit", unit.into()),
+                ("amount_fen", amount.into()),
+                ("received_fen", received.into()),
+                ("paid_out_fen", paid_out.into()),
+            ];
+            self.put("settlement_line", columns).await;
+            told.push(json!({
+                "id": id('t', number), "quantity_base": quantity, "price_fen": price, "amount_fen": amount
+            }));
+        }
+        self.event("settlement", id('s', 1), None, json!({ "amount_fen": 834_118, "lines": told })).await;
+    }
+
+    /// Accounts 1 receivable, 2 deposit, 3 and 4 payable, 5 escrow, 6 clearing, 7 rounding.
+    async fn ledger(&self) {
+        let owners = [
+            Some(self.institution),
+            Some(self.institution),
+            Some(self.households[0]),
+            Some(self.households[1]),
+        ];
+        let kinds = ["receivable", "deposit", "payable", "payable", "escrow", "clearing", "rounding"];
+        let entries: [(u32, &str, Uuid, Option<u32>, &[(u32, i64)]); 8] = [
+            (1, "settlement", id('s', 1), None, &[(1, 834_118), (3, -634_118), (4, -200_000)]),
+            (2, "payment", id('p', 1), None, &[(5, 751_000), (1, -750_000), (2, -1_000)]),
+            (3, "payment", id('p', 2), None, &[(5, 5_000), (1, -5_000)]),
+            (4, "payment", id('p', 2), Some(3), &[(5, -5_000), (1, 5_000)]),
+            (5, "payout", id('h', 1), None, &[(3, 500_000), (6, -500_000)]),
+            (6, "payout", id('h', 2), None, &[(4, 120_000), (6, -120_000)]),
+            (7, "payout", id('h', 1), None, &[(6, 500_000), (5, -500_000)]),
+            (8, "payout", id('h', 2), Some(6), &[(4, -120_000), (6, 120_000)]),
+        ];
+        for (position, kind) in (1_u32..).zip(kinds) {
+            let postings = entries.iter().flat_map(|entry| entry.4);
+            let balance: i64 =
+                postings.filter(|posting| posting.0 == position).map(|posting| posting.1).sum();
+            let columns = vec![
+                ("id", id('k', position).into()),
+                ("county_code", COUNTY.into()),
+                ("kind", kind.into()),
+                ("owner_id", owners.get(position as usize - 1).copied().flatten().into()),
+                ("balance_fen", balance.into()),
+                ("created_at", self.now()),
+            ];
+            self.put("ledger_account", columns).await;
+        }
+        for (number, kind, source, reverses, postings) in entries {
+            self.entry(number, (kind, source), reverses, postings).await;
+        }
+    }
+
+    async fn entry(&self, number: u32, source: (&str, Uuid), reverses: Option<u32>, postings: &[(u32, i64)]) {
+        let columns = vec![
+            ("id", id('n', number).into()),
+            ("county_code", COUNTY.into()),
+            ("kind", source.0.into()),
+            ("source_kind", source.0.into()),
+            ("source_id", source.1.into()),
+            ("occurred_on", day().into()),
+            ("reverses_id", reverses.map(|reverses| id('n', reverses)).into()),
+            ("created_at", self.now()),
+        ];
+        self.put("ledger_entry", columns).await;
+        for (line, (account, amount)) in (1_i64..).zip(postings) {
+            let columns = vec![
+                ("entry_id", id('n', number).into()),
+                ("line_no", line.into()),
+                ("account_id", id('k', *account).into()),
+                ("occurred_on", day().into()),
+                ("amount_fen", (*amount).into()),
+            ];
+            self.put("ledger_posting", columns).await;
+        }
+    }
+
+    async fn payments(&self) {
+        self.payment((1, "recorded", 2), 751_000, 1_000, &[(1, 600_000), (2, 150_000)]).await;
+        self.payment((2, "reversed", 3), 5_000, 0, &[(2, 5_000)]).await;
+    }
+
+    async fn payment(&self, at: (u32, &str, u32), amount: i64, deposited: i64, parts: &[(u32, i64)]) {
+        let (number, state, entry) = at;
+        let columns = vec![
+            ("id", id('p', number).into()),
+            ("county_code", COUNTY.into()),
+            ("number", format!("PM-341823-2027-{number:06}").into()),
+            ("institution_id", self.institution.into()),
+            ("amount_fen", amount.into()),
+            ("deposited_fen", deposited.into()),
+            ("received_on", day().into()),
+            ("reference", "转账".into()),
+            ("state", state.into()),
+            ("recorded_by", id('x', 1).into()),
+            ("entry_id", id('n', entry).into()),
+            ("created_at", self.now()),
+        ];
+        self.put("payment", columns).await;
+        for (line, part) in parts {
+            let columns = vec![
+                ("payment_id", id('p', number).into()),
+                ("settlement_line_id", id('t', *line).into()),
+                ("settlement_id", id('s', 1).into()),
+                ("amount_fen", (*part).into()),
+            ];
+            self.put("payment_part", columns).await;
+        }
+        let after = json!({ "amount_fen": amount, "deposited_fen": deposited, "parts": told(parts) });
+        self.event("payment", id('p', number), None, after).await;
+    }
+
+    async fn payouts(&self) {
+        self.batch(1, "executed", 620_000).await;
+        self.payout((1, 1, 0), "paid", (Some(5), Some(7)), &[(1, 500_000)]).await;
+        self.payout((2, 1, 1), "returned", (Some(6), Some(8)), &[(2, 120_000)]).await;
+        self.batch(2, "drafted", 100_000).await;
+        self.payout((3, 2, 1), "drafted", (None, None), &[(2, 100_000)]).await;
+    }
+
+    async fn batch(&self, number: u32, state: &str, amount: i64) {
+        let columns = vec![
+            ("id", id('b', number).into()),
+            ("county_code", COUNTY.into()),
+            ("number", format!("PB-341823-2027-{number:06}").into()),
+            ("state", state.into()),
+            ("up_to", day().into()),
+            ("amount_fen", amount.into()),
+            ("made_by", id('x', 1).into()),
+            ("made_at", self.now()),
+        ];
+        self.put("payout_batch", columns).await;
+        self.event("payout_batch", id('b', number), None, json!({ "amount_fen": amount })).await;
+    }
+
+    /// A payout `(number, batch, household)` with its instruction and result entries.
+    async fn payout(
+        &self,
+        at: (u32, u32, usize),
+        state: &str,
+        entries: (Option<u32>, Option<u32>),
+        parts: &[(u32, i64)],
+    ) {
+        let (number, batch, household) = at;
+        let amount: i64 = parts.iter().map(|part| part.1).sum();
+        let columns = vec![
+            ("id", id('h', number).into()),
+            ("batch_id", id('b', batch).into()),
+            ("county_code", COUNTY.into()),
+            ("household_id", self.households[household].into()),
+            ("amount_fen", amount.into()),
+            ("state", state.into()),
+            ("instruction_entry_id", entries.0.map(|entry| id('n', entry)).into()),
+            ("result_entry_id", entries.1.map(|entry| id('n', entry)).into()),
+        ];
+        self.put("payout", columns).await;
+        for (line, part) in parts {
+            let columns = vec![
+                ("payout_id", id('h', number).into()),
+                ("settlement_line_id", id('t', *line).into()),
+                ("amount_fen", (*part).into()),
+            ];
+            self.put("payout_part", columns).await;
+        }
+        self.event("payout", id('h', number), None, json!({ "amount_fen": amount, "parts": told(parts) }))
+            .await;
+    }
+
+    async fn counters(&self) {
+        for (series, value) in [("PO", 50), ("DN", 2), ("ST", 1), ("PM", 2), ("PB", 2)] {
+            let columns = vec![("name", format!("{series}-341823-2027").into()), ("value", value.into())];
+            self.put("counter", columns).await;
+        }
+    }
+}
+
+/// Parts as the trail tells them.
+fn told(parts: &[(u32, i64)]) -> Vec<Json> {
+    let told =
+        |(line, amount): &(u32, i64)| json!({ "settlement_line_id": id('t', *line), "amount_fen": amount });
+    parts.iter().map(told).collect()
+}
