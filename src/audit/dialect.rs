@@ -28,12 +28,6 @@ impl Dialect {
         format!("lower({})", parts.join(" || '-' || "))
     }
 
-    /// A member of a document as an integer; null when it is missing.
-    #[must_use]
-    pub fn integer(self, document: &str, member: &str) -> String {
-        format!("cast({document}->>'{member}' as bigint)")
-    }
-
     /// A member of a document as an id.
     #[must_use]
     pub fn id(self, document: &str, member: &str) -> String {
@@ -80,4 +74,10 @@ impl Dialect {
 #[must_use]
 pub fn sum(expression: &str) -> String {
     format!("coalesce(cast(sum({expression}) as bigint), 0)")
+}
+
+/// A member of a document as an integer; null when it is missing.
+#[must_use]
+pub fn integer(document: &str, member: &str) -> String {
+    format!("cast({document}->>'{member}' as bigint)")
 }

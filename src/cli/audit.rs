@@ -84,7 +84,8 @@ fn conclude(verdict: &Verdict) -> Result<(), Ended> {
         eprintln!("zhuxiao: {} checks, nothing differs", verdict.checks);
         return Ok(());
     }
-    Err(Ended::Differs(format!("{} checks, {} differences", verdict.checks, verdict.findings.len())))
+    let (count, plural) = (verdict.findings.len(), if verdict.findings.len() == 1 { "" } else { "s" });
+    Err(Ended::Differs(format!("{} checks, {count} difference{plural}", verdict.checks)))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The specification of /v1/audit_events, as tests over HTTP.
+//! The specification of `/v1/audit_events`, as tests over HTTP.
 
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -63,6 +63,41 @@ async fn one_fen_or_gram_changed_in_any_figure_of_any_row_is_found_and_the_row_n
     assert!(findings.is_empty(), "{findings:#?}");
 }
 
+/// What `zhuxiao audit` answers: its exit code, stdout and stderr.
+fn audited(database_url: &str, flags: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_zhuxiao"));
+    command.args(["audit", "--database-url", database_url]).args(flags);
+    // What steers the tests is no setting of the program.
+    command.env_remove("ZHUXIAO_TEST_DATABASE_URL").env_remove("ZHUXIAO_TEST_REDIS_URL");
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn the_command_ends_with_three_and_names_the_row_once_a_gram_was_changed() {
+    let world = chain::books().await;
+    let (code, stdout, stderr) = audited(world.database_url(), &[]);
+    assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
+    world.execute("update lot set held_base = held_base + 1 where held_base > 0", Vec::new()).await;
+    let lot = chain::LOT_HELD.to_string();
+    let (code, stdout, stderr) = audited(world.database_url(), &[]);
+    assert_eq!(code, Some(3), "{stdout} {stderr}");
+    let told = format!("invariant 1, lot, {lot}, held_base, stored 10001, recomputed 10000,");
+    assert!(stdout.lines().any(|line| line.starts_with(&told)), "{stdout}");
+    assert!(stderr.contains("1 difference"), "{stderr}");
+    let (code, stdout, _) = audited(world.database_url(), &["--json"]);
+    let verdict: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, verdict["findings"][0]["row_id"].as_str()), (Some(3), Some(lot.as_str())));
+}
+
+#[tokio::test]
+async fn the_command_makes_no_database_where_there_is_none() {
+    let file = std::env::temp_dir().join(format!("zhuxiao-none-{}.db", Uuid::now_v7().simple()));
+    let (code, _, stderr) = audited(&format!("sqlite://{}?mode=rwc", file.display()), &[]);
+    assert_eq!((code, file.exists()), (Some(1), false), "{stderr}");
+}
+
 #[tokio::test]
 async fn a_row_that_disappears_is_missed() {
     for (table, missed_in) in [

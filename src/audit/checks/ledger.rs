@@ -85,18 +85,14 @@ const CALLED_FOR: &str = "
     select p.result_entry_id, p.county_code, 'escrow', null, -p.amount_fen from payout p where p.state = 'paid'";
 
 /// Both sides are added up per entry and account, so that an entry without a source, a source without its posting and
-/// a posting of another amount all show. The key is `entry/line`, or the lines when an account has several.
+/// a posting of another amount all show.
 fn posting_as_sourced(dialect: Dialect) -> Check {
     let (posted, due) = (sum("side.posted_fen"), sum("side.due_fen"));
     Check {
         invariant: 4,
         table: "ledger_posting",
         what: "a posting is what its settlement, payment or payout calls for",
-        key: format!(
-            "{} || '/' || coalesce(case when t.first_line = t.last_line then cast(t.first_line as text)
-                                        else t.first_line || '-' || t.last_line end, 'missing ' || t.kind)",
-            dialect.id_text("t.entry_id")
-        ),
+        key: posting_key(dialect, "'missing ' || t.kind"),
         pairs: vec![Pair::new("amount_fen", "t.posted", "t.due")],
         source: format!(
             "(select side.entry_id, side.county_code, side.kind, side.owner_id, {posted} as posted, {due} as due,
@@ -118,22 +114,33 @@ fn posting_reversed(dialect: Dialect) -> Check {
     Check {
         invariant: 3,
         table: "ledger_posting",
-        what: "a reversing entry undoes every posting of the entry it names, line by line",
-        key: format!("{} || '/' || t.line_no", dialect.id_text("t.entry_id")),
+        what: "a reversing entry undoes every posting of the entry it names",
+        key: posting_key(dialect, "'missing ' || coalesce(t.original, '')"),
         pairs: vec![Pair::new("amount_fen", "t.posted", "t.due")],
         source: format!(
-            "(select side.entry_id, side.line_no, side.account_id, {posted} as posted, {due} as due
-              from (select entry.id as entry_id, posting.line_no, posting.account_id,
-                           posting.amount_fen as posted_fen, 0 as due_fen
+            "(select side.entry_id, side.account_id, {posted} as posted, {due} as due,
+                     min(side.line_no) as first_line, max(side.line_no) as last_line,
+                     cast(min(side.original_no) as text) as original
+              from (select entry.id as entry_id, posting.account_id, posting.amount_fen as posted_fen, 0 as due_fen,
+                           posting.line_no, null as original_no
                     from ledger_entry entry join ledger_posting posting on posting.entry_id = entry.id
                     where entry.reverses_id is not null
                     union all
-                    select entry.id, original.line_no, original.account_id, 0, -original.amount_fen
+                    select entry.id, original.account_id, 0, -original.amount_fen, null, original.line_no
                     from ledger_entry entry join ledger_posting original on original.entry_id = entry.reverses_id
                    ) side
-              group by side.entry_id, side.line_no, side.account_id) t"
+              group by side.entry_id, side.account_id) t"
         ),
     }
+}
+
+/// `entry/line`, `entry/first-last` when an account has several lines, or what is `missing`.
+fn posting_key(dialect: Dialect, missing: &str) -> String {
+    format!(
+        "{} || '/' || coalesce(case when t.first_line = t.last_line then cast(t.first_line as text)
+                                    else t.first_line || '-' || t.last_line end, {missing})",
+        dialect.id_text("t.entry_id")
+    )
 }
 
 fn posting_day(dialect: Dialect) -> Check {

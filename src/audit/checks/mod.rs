@@ -9,7 +9,7 @@ mod settlements;
 mod stock;
 mod trail;
 
-use super::dialect::Dialect;
+use super::dialect::{Dialect, integer};
 
 /// One comparison of rows with what they must be.
 #[derive(Debug)]
@@ -92,20 +92,20 @@ fn as_claimed(row: &str, claim: &str, columns: &[&'static str]) -> Vec<Pair> {
 /// about `subject_kind`, its id and the given figures. `mark` is a member that only the right items have.
 fn claims(dialect: Dialect, subject_kind: &str, items: &str, figures: &[&str], mark: &str) -> String {
     let figures: Vec<String> =
-        figures.iter().map(|name| format!("{} as {name}", dialect.integer("item.value", name))).collect();
+        figures.iter().map(|name| format!("{} as {name}", integer("item.value", name))).collect();
     format!(
         "select {} as id, {} from audit_event event {items}
          where event.subject_kind = '{subject_kind}' and {} is not null",
         dialect.id("item.value", "id"),
         figures.join(", "),
-        dialect.integer("item.value", mark)
+        integer("item.value", mark)
     )
 }
 
 /// A row figure that must equal the latest event about the row that names it. Two events of one moment are both the
 /// latest: their ids do not say which came second, so the row may agree with either.
 fn as_last_written(dialect: Dialect, table: &'static str, column: &'static str, what: &'static str) -> Check {
-    let figure = |event: &str| dialect.integer(&format!("{event}.after_json"), column);
+    let figure = |event: &str| integer(&format!("{event}.after_json"), column);
     let about = |event: &str| format!("{event}.subject_kind = '{table}' and {event}.subject_id = written.id");
     let newest = format!(
         "(select max(older.at) from audit_event older where {} and {} is not null)",

@@ -1,6 +1,6 @@
 //! Payments and payouts: amounts against their parts, their batches and the trail.
 
-use super::super::dialect::{Dialect, sum};
+use super::super::dialect::{Dialect, integer, sum};
 use super::{Check, Pair, as_last_written};
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
@@ -55,7 +55,7 @@ fn payment_sum(dialect: Dialect) -> Check {
 fn part_as_written(dialect: Dialect, table: &'static str, whole: &'static str) -> Check {
     let parts = dialect.items("event.after_json", "parts", "item");
     let (line, amount) =
-        (dialect.id("item.value", "settlement_line_id"), dialect.integer("item.value", "amount_fen"));
+        (dialect.id("item.value", "settlement_line_id"), integer("item.value", "amount_fen"));
     Check {
         invariant: 8,
         table,

@@ -150,6 +150,7 @@ fn paid_within_received(dialect: Dialect) -> Check {
     }
 }
 
+/// A line of which nothing was accepted settles nothing and needs no settlement line.
 fn acceptance_settled(dialect: Dialect) -> Check {
     Check {
         invariant: 4,
@@ -159,7 +160,8 @@ fn acceptance_settled(dialect: Dialect) -> Check {
         pairs: vec![Pair::new(
             "accepted_base",
             "d.accepted_base",
-            "case when s.acceptance_id = c.id then l.quantity_base end",
+            "case when d.accepted_base is not null
+                  then coalesce(case when s.acceptance_id = c.id then l.quantity_base end, 0) end",
         )],
         source: "delivery_line d left join acceptance c on c.delivery_id = d.delivery_id
                  left join settlement_line l on l.delivery_line_id = d.id

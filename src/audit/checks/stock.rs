@@ -1,6 +1,6 @@
 //! Stock: what lots offer, hold, have confirmed and delivered, against allocations, deliveries and the trail.
 
-use super::super::dialect::{Dialect, sum};
+use super::super::dialect::{Dialect, integer, sum};
 use super::{Check, Pair, as_claimed, as_last_written, claims};
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
@@ -72,8 +72,8 @@ fn lot_within_offer(dialect: Dialect) -> Check {
 /// The offer is what households wrote, less what was allocated and then fell short at the scales. Sums of changes do
 /// not depend on the order of events.
 fn lot_offer(dialect: Dialect) -> Check {
-    let after = dialect.integer("event.after_json", "offered_base");
-    let before = dialect.integer("event.before_json", "offered_base");
+    let after = integer("event.after_json", "offered_base");
+    let before = integer("event.before_json", "offered_base");
     let (after_sum, before_sum) = (sum(&after), sum(&before));
     let short = sum("a.quantity_base - d.accepted_base");
     Check {

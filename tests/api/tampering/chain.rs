@@ -12,6 +12,15 @@ use crate::support::{COUNTY, World};
 
 const DAY: &str = "2027-03-01";
 
+/// The lot of which 10 kg are held.
+pub const LOT_HELD: Uuid = id('l', 3);
+
+/// A delivery line: its number, allocation, dispatched base, and what was accepted and refused.
+type Line = (u32, u32, i64, Option<(i64, i64)>);
+
+/// A ledger entry: its number, source, what it reverses, and its postings as account and amount.
+type Entry = (u32, &'static str, Uuid, Option<u32>, &'static [(u32, i64)]);
+
 /// What the parts of the books have in common.
 struct Books<'a> {
     world: &'a World,
@@ -23,8 +32,10 @@ struct Books<'a> {
 }
 
 /// Ids that are the same in every run, told apart by the table's mark and a position.
-fn id(mark: char, position: u32) -> Uuid {
-    Uuid::from_u128((u128::from(u32::from(mark)) << 64) | (7 << 76) | u128::from(position))
+const fn id(mark: char, position: u32) -> Uuid {
+    #[expect(clippy::as_conversions, reason = "`u128::from` is not const, and nothing is lost")]
+    let number = ((mark as u128) << 64) | (7 << 76) | (position as u128);
+    Uuid::from_u128(number)
 }
 
 fn day() -> NaiveDate {
@@ -257,14 +268,7 @@ impl Books<'_> {
         self.event("acceptance", id('c', 1), None, json!({ "lines": lines })).await;
     }
 
-    /// A delivery with lines `(number, allocation, dispatched, accepted and refused)`.
-    async fn delivery(
-        &self,
-        number: u32,
-        order: u32,
-        state: &str,
-        lines: &[(u32, u32, i64, Option<(i64, i64)>)],
-    ) {
+    async fn delivery(&self, number: u32, order: u32, state: &str, lines: &[Line]) {
         let columns = vec![
             ("id", id('d', number).into()),
             ("county_code", COUNTY.into()),
@@ -345,14 +349,10 @@ impl Books<'_> {
 
     /// Accounts 1 receivable, 2 deposit, 3 and 4 payable, 5 escrow, 6 clearing, 7 rounding.
     async fn ledger(&self) {
-        let owners = [
-            Some(self.institution),
-            Some(self.institution),
-            Some(self.households[0]),
-            Some(self.households[1]),
-        ];
+        let (buyer, [one, other]) = (Some(self.institution), self.households.map(Some));
+        let owners = [buyer, buyer, one, other, None, None, None];
         let kinds = ["receivable", "deposit", "payable", "payable", "escrow", "clearing", "rounding"];
-        let entries: [(u32, &str, Uuid, Option<u32>, &[(u32, i64)]); 8] = [
+        let entries: [Entry; 8] = [
             (1, "settlement", id('s', 1), None, &[(1, 834_118), (3, -634_118), (4, -200_000)]),
             (2, "payment", id('p', 1), None, &[(5, 751_000), (1, -750_000), (2, -1_000)]),
             (3, "payment", id('p', 2), None, &[(5, 5_000), (1, -5_000)]),
@@ -362,7 +362,7 @@ impl Books<'_> {
             (7, "payout", id('h', 1), None, &[(6, 500_000), (5, -500_000)]),
             (8, "payout", id('h', 2), Some(6), &[(4, -120_000), (6, 120_000)]),
         ];
-        for (position, kind) in (1_u32..).zip(kinds) {
+        for ((position, kind), owner) in (1_u32..).zip(kinds).zip(owners) {
             let postings = entries.iter().flat_map(|entry| entry.4);
             let balance: i64 =
                 postings.filter(|posting| posting.0 == position).map(|posting| posting.1).sum();
@@ -370,7 +370,7 @@ impl Books<'_> {
                 ("id", id('k', position).into()),
                 ("county_code", COUNTY.into()),
                 ("kind", kind.into()),
-                ("owner_id", owners.get(position as usize - 1).copied().flatten().into()),
+                ("owner_id", owner.into()),
                 ("balance_fen", balance.into()),
                 ("created_at", self.now()),
             ];
@@ -458,6 +458,8 @@ impl Books<'_> {
             ("amount_fen", amount.into()),
             ("made_by", id('x', 1).into()),
             ("made_at", self.now()),
+            ("approved_at", (state != "drafted").then(|| self.world.clock.now()).into()),
+            ("executed_at", (state == "executed").then(|| self.world.clock.now()).into()),
         ];
         self.put("payout_batch", columns).await;
         self.event("payout_batch", id('b', number), None, json!({ "amount_fen": amount })).await;
@@ -482,6 +484,7 @@ impl Books<'_> {
             ("state", state.into()),
             ("instruction_entry_id", entries.0.map(|entry| id('n', entry)).into()),
             ("result_entry_id", entries.1.map(|entry| id('n', entry)).into()),
+            ("return_reason", (state == "returned").then_some("账号不符").into()),
         ];
         self.put("payout", columns).await;
         for (line, part) in parts {
