@@ -2,6 +2,7 @@
 //! the money and stock path is found and the row named.
 
 mod chain;
+mod money;
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
