@@ -15,6 +15,7 @@ pub fn checks(dialect: Dialect) -> Vec<Check> {
         settlement_entry(dialect),
         payment_entry(dialect),
         payout_entry(dialect),
+        reversal_named(dialect),
     ]
 }
 
@@ -82,7 +83,12 @@ const CALLED_FOR: &str = "
     union all
     select p.result_entry_id, p.county_code, 'clearing', null, p.amount_fen from payout p where p.state = 'paid'
     union all
-    select p.result_entry_id, p.county_code, 'escrow', null, -p.amount_fen from payout p where p.state = 'paid'";
+    select p.result_entry_id, p.county_code, 'escrow', null, -p.amount_fen from payout p where p.state = 'paid'
+    union all
+    select p.result_entry_id, p.county_code, 'clearing', null, p.amount_fen from payout p where p.state = 'returned'
+    union all
+    select p.result_entry_id, p.county_code, 'payable', p.household_id, -p.amount_fen
+    from payout p where p.state = 'returned'";
 
 /// Both sides are added up per entry and account, so that an entry without a source, a source without its posting and
 /// a posting of another amount all show.
@@ -217,21 +223,43 @@ fn payment_entry(dialect: Dialect) -> Check {
 }
 
 fn payout_entry(dialect: Dialect) -> Check {
+    let batch_of = |entry: &str| {
+        format!(
+            "case when {entry}.source_kind = 'payout_batch' then {} end",
+            dialect.id_text(&format!("{entry}.source_id"))
+        )
+    };
+    let due =
+        |column: &str| format!("case when p.{column} is not null then {} end", dialect.id_text("p.batch_id"));
     Check {
         invariant: 3,
         table: "payout",
-        what: "a payout's instruction names it, and is reversed exactly when the payout was returned",
+        what: "a payout's instruction and result are entries of its batch",
         key: dialect.id_text("p.id"),
         pairs: vec![
-            Pair::new("instruction_entry_id", dialect.id_text("e.source_id"), dialect.id_text("p.id")),
-            Pair::new(
-                "state",
-                "case when p.state = 'returned' then 'returned' else 'stands' end",
-                "case when r.id is null then 'stands' else 'returned' end",
-            ),
+            Pair::new("instruction_entry_id", batch_of("i"), due("instruction_entry_id")),
+            Pair::new("result_entry_id", batch_of("r"), due("result_entry_id")),
         ],
-        source: "payout p join ledger_entry e on e.id = p.instruction_entry_id
-                 left join ledger_entry r on r.reverses_id = p.instruction_entry_id"
+        source: "payout p left join ledger_entry i on i.id = p.instruction_entry_id
+                 left join ledger_entry r on r.id = p.result_entry_id"
+            .to_owned(),
+    }
+}
+
+/// A returned payout is an entry of its own kind; payments alone are taken back by reversal.
+fn reversal_named(dialect: Dialect) -> Check {
+    Check {
+        invariant: 3,
+        table: "ledger_entry",
+        what: "a reversing entry belongs to a payment that was reversed",
+        key: dialect.id_text("e.id"),
+        pairs: vec![Pair::new(
+            "reverses_id",
+            dialect.id_text("e.reverses_id"),
+            dialect.id_text("p.entry_id"),
+        )],
+        source: "ledger_entry e left join payment p on p.entry_id = e.reverses_id and p.state = 'reversed'
+                 where e.reverses_id is not null"
             .to_owned(),
     }
 }

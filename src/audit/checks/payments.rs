@@ -120,12 +120,15 @@ fn batch_sum(dialect: Dialect) -> Check {
     Check {
         invariant: 5,
         table: "payout_batch",
-        what: "a payout batch is the sum of its payouts",
+        what: "a payout batch is the sum of its payouts, and counts them",
         key: dialect.id_text("b.id"),
-        pairs: vec![Pair::new("amount_fen", "b.amount_fen", "coalesce(t.amount, 0)")],
+        pairs: vec![
+            Pair::new("amount_fen", "b.amount_fen", "coalesce(t.amount, 0)"),
+            Pair::new("payout_count", "b.payout_count", "coalesce(t.payouts, 0)"),
+        ],
         source: format!(
             "payout_batch b left join (
-                select p.batch_id, {amount} as amount from payout p group by p.batch_id
+                select p.batch_id, {amount} as amount, count(*) as payouts from payout p group by p.batch_id
              ) t on t.batch_id = b.id"
         ),
     }

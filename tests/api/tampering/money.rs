@@ -68,15 +68,14 @@ impl Books<'_> {
         let (buyer, [one, other]) = (Some(self.institution), self.households.map(Some));
         let owners = [buyer, buyer, one, other, None, None, None];
         let kinds = ["receivable", "deposit", "payable", "payable", "escrow", "clearing", "rounding"];
-        let entries: [Entry; 8] = [
+        let entries: [Entry; 7] = [
             (1, "settlement", id('s', 1), None, &[(1, 834_118), (3, -634_118), (4, -200_000)]),
             (2, "payment", id('p', 1), None, &[(5, 751_000), (1, -750_000), (2, -1_000)]),
             (3, "payment", id('p', 2), None, &[(5, 5_000), (1, -5_000)]),
             (4, "payment", id('p', 2), Some(3), &[(5, -5_000), (1, 5_000)]),
-            (5, "payout", id('h', 1), None, &[(3, 500_000), (6, -500_000)]),
-            (6, "payout", id('h', 2), None, &[(4, 120_000), (6, -120_000)]),
-            (7, "payout", id('h', 1), None, &[(6, 500_000), (5, -500_000)]),
-            (8, "payout", id('h', 2), Some(6), &[(4, -120_000), (6, 120_000)]),
+            (5, "payout_batch", id('b', 1), None, &[(3, 500_000), (4, 120_000), (6, -620_000)]),
+            (6, "payout_batch", id('b', 1), None, &[(6, 500_000), (5, -500_000)]),
+            (7, "payout_batch", id('b', 1), None, &[(6, 120_000), (4, -120_000)]),
         ];
         for ((position, kind), owner) in (1_u32..).zip(kinds).zip(owners) {
             let postings = entries.iter().flat_map(|entry| entry.4);
@@ -141,6 +140,7 @@ impl Books<'_> {
             ("recorded_by", id('x', 1).into()),
             ("entry_id", id('n', entry).into()),
             ("created_at", self.now()),
+            ("reversed_at", (state == "reversed").then(|| self.world.clock.now()).into()),
         ];
         self.put("payment", columns).await;
         for (line, part) in parts {
@@ -157,14 +157,14 @@ impl Books<'_> {
     }
 
     pub async fn payouts(&self) {
-        self.batch(1, "executed", 620_000).await;
-        self.payout((1, 1, 0), "paid", (Some(5), Some(7)), &[(1, 500_000)]).await;
-        self.payout((2, 1, 1), "returned", (Some(6), Some(8)), &[(2, 120_000)]).await;
-        self.batch(2, "drafted", 100_000).await;
+        self.batch(1, "executed", 620_000, 2).await;
+        self.payout((1, 1, 0), "paid", (Some(5), Some(6)), &[(1, 500_000)]).await;
+        self.payout((2, 1, 1), "returned", (Some(5), Some(7)), &[(2, 120_000)]).await;
+        self.batch(2, "drafted", 100_000, 1).await;
         self.payout((3, 2, 1), "drafted", (None, None), &[(2, 100_000)]).await;
     }
 
-    async fn batch(&self, number: u32, state: &str, amount: i64) {
+    async fn batch(&self, number: u32, state: &str, amount: i64, payouts: i64) {
         let columns = vec![
             ("id", id('b', number).into()),
             ("county_code", COUNTY.into()),
@@ -172,6 +172,7 @@ impl Books<'_> {
             ("state", state.into()),
             ("up_to", day().into()),
             ("amount_fen", amount.into()),
+            ("payout_count", payouts.into()),
             ("made_by", id('x', 1).into()),
             ("made_at", self.now()),
             ("approved_at", (state != "drafted").then(|| self.world.clock.now()).into()),
