@@ -24,6 +24,7 @@ pub mod api;
 mod import;
 mod public;
 mod rules;
+pub mod stock;
 mod store;
 
 pub use import::{LotImport, import};
