@@ -11,7 +11,7 @@ use crate::settings::{SettingError, Settings};
 mod admin;
 mod audit;
 pub mod metrics;
-mod migrate;
+pub mod migrate;
 pub mod openapi;
 pub mod serve;
 
