@@ -6,7 +6,6 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
-use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use super::{Level, NewRegion, insert_many, normalise, parent_of, store};

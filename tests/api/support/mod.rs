@@ -2,7 +2,7 @@
 
 pub mod builders;
 pub use builders::VILLAGES;
-mod databases;
+pub mod databases;
 
 use chrono::{DateTime, Utc};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -64,6 +64,7 @@ impl World {
             redis_url: std::env::var("ZHUXIAO_TEST_REDIS_URL").ok(),
             password_hash_kib: 1_024,
             password_hashes_parallel: 2,
+            sweep_seconds: 3_600,
             ..Settings::default()
         };
         change(&mut settings);
