@@ -16,7 +16,7 @@ mod xlsx;
 use thiserror::Error;
 
 pub use number::{looks_like_lost_digits, parse_date};
-pub use report::{BadCell, report_csv};
+pub use report::{BadCell, ImportReport, report_csv};
 
 use gather::Titles;
 

@@ -77,7 +77,9 @@ impl From<Failure> for Ended {
                 Self::NotAllowed(told(&refusal))
             }
             Failure::Refused(refusal) => Self::Refused(told(&refusal)),
-            Failure::Database(_) | Failure::Broken(_) => Self::Failed(failure.to_string()),
+            Failure::Database(_) | Failure::LostRace | Failure::Broken(_) => {
+                Self::Failed(failure.to_string())
+            }
         }
     }
 }

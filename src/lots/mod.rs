@@ -1,3 +1,4 @@
 //! What households offer.
 
 pub mod api;
+pub mod stock;

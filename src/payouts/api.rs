@@ -98,14 +98,8 @@ pub struct PayoutBatch {
     pub approved_at: Option<DateTime<Utc>>,
     pub executed_by: Option<Uuid>,
     pub executed_at: Option<DateTime<Utc>>,
-}
-
-/// A batch with its payouts.
-#[derive(Debug, Object)]
-pub struct PayoutBatchWithPayouts {
-    pub batch: PayoutBatch,
-    /// All of them, at most 10000, village by village.
-    pub payouts: Vec<Payout>,
+    /// All of them, village by village; only when one batch is asked for.
+    pub payouts: Option<Vec<Payout>>,
 }
 
 /// Money out to one household.
@@ -169,10 +163,10 @@ impl Api {
     ///
     /// With all its payouts, for finance, auditors and officers of a county or above. Names are masked.
     #[oai(path = "/payout_batches/:id", method = "get", operation_id = "get_payout_batch")]
-    async fn get_payout_batch(&self, caller: Signed, id: Path<Uuid>) -> Answer<Json<PayoutBatchWithPayouts>> {
+    async fn get_payout_batch(&self, caller: Signed, id: Path<Uuid>) -> Answer<Json<PayoutBatch>> {
         let (batch, payouts) = super::find(&self.0, &caller, id.0).await?;
         let payouts = payouts.into_iter().map(Payout::from).collect();
-        Ok(Json(PayoutBatchWithPayouts { batch: batch.into(), payouts }))
+        Ok(Json(PayoutBatch { payouts: Some(payouts), ..batch.into() }))
     }
 
     /// Approve a payout batch
@@ -187,7 +181,8 @@ impl Api {
     ) -> Answer<Done<PayoutBatch>> {
         let operation = format!("approve_payout_batch:{}", id.0);
         let header = idempotency_key.0.as_deref();
-        let key = answers::idempotency_key(caller.principal_id, header, &operation, &true)?;
+        // There is no body: the path says it all.
+        let key = answers::idempotency_key(caller.principal_id, header, &operation, &id.0)?;
         let done = super::approve(&self.0, &caller, &key, id.0).await?;
         Ok(Done::once(done.is_replay, done.value.into()))
     }
@@ -250,6 +245,7 @@ impl From<BatchView> for PayoutBatch {
             approved_at: batch.approved.map(|step| step.at),
             executed_by: batch.executed.as_ref().map(|step| step.by),
             executed_at: batch.executed.map(|step| step.at),
+            payouts: None,
         }
     }
 }

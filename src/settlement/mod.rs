@@ -18,10 +18,12 @@ use crate::refusal::{Failure, Outcome, Refusal};
 use crate::trail::{self, Actor, Event};
 
 pub mod api;
+mod facts;
 pub mod receipts;
 mod rules;
 mod store;
 
+pub use facts::{income_since, orders_of};
 pub use rules::{ReceivedPart, SettlementState};
 
 /// What was accepted, all of it on one day.

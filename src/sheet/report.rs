@@ -40,3 +40,15 @@ fn push_field(csv: &mut String, text: &str) {
     csv.push_str(&text.replace('"', "\"\""));
     csv.push('"');
 }
+
+/// What an import did, or would do. When a cell was refused, nothing of the file was imported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImportReport {
+    /// Rows of the table, blank ones left out.
+    pub rows: usize,
+    /// Rows that became, or would become, something new.
+    pub created: u64,
+    /// Rows that are there already, from an earlier import.
+    pub existing: u64,
+    pub refused: Vec<BadCell>,
+}

@@ -6,10 +6,17 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test that cannot go on fails, and its ids are nobody's but its own"
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "a test that unwraps nothing says so by failing; ids and times of tests need not repeat themselves"
 )]
 
 mod support;
+
+#[path = "../contract/mod.rs"]
+mod contract;
+#[path = "../tidy/mod.rs"]
+mod tidy;
 
 mod audit_events;
 mod cooperatives;
@@ -29,3 +36,4 @@ mod reports;
 mod sessions;
 mod settlements;
 mod tampering;
+mod traps;
