@@ -10,6 +10,7 @@ use crate::settings::{SettingError, Settings};
 
 mod admin;
 mod audit;
+pub mod import;
 pub mod metrics;
 pub mod migrate;
 pub mod openapi;
@@ -50,6 +51,8 @@ enum Command {
     Migrate,
     /// Recompute every invariant from the rows and name each row that differs
     Audit,
+    /// Bring a table of regions or households in
+    Import(import::ImportArgs),
     /// Write the contract (OpenAPI) to stdout
     Openapi,
     /// Make people who sign in
@@ -150,6 +153,7 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
         Command::Serve(args) => serve::run(common, &args).await,
         Command::Migrate => migrate::run(common).await,
         Command::Audit => audit::run(common).await,
+        Command::Import(args) => import::run(common, &args).await,
         Command::Openapi => openapi::run().await,
         Command::Admin(command) => admin::run(common, command).await,
     }
