@@ -16,6 +16,7 @@ mod contract;
 #[path = "../tidy/mod.rs"]
 mod tidy;
 
+mod access;
 mod audit_events;
 mod cooperatives;
 mod deliveries;
