@@ -134,14 +134,13 @@ impl Drop for Scratch {
 }
 
 async fn import(world: &World, kind: &str, file: &Scratch, flags: &[&str]) -> Output {
-    tokio::process::Command::new(env!("CARGO_BIN_EXE_zhuxiao"))
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_zhuxiao"));
+    command
         .args(["import", kind, file.0.to_str().unwrap()])
         .args(flags)
         .env("ZHUXIAO_DATABASE_URL", world.database_url())
-        .env("ZHUXIAO_KEYS", world.app.settings.keys.as_ref().unwrap())
-        .output()
-        .await
-        .unwrap()
+        .env("ZHUXIAO_KEYS", world.app.settings.keys.as_ref().unwrap());
+    tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
 }
 
 fn outcome(output: &Output) -> (i32, String, String) {
