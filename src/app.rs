@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::id::Ids;
+use crate::id::{Ids, secret_hash};
 use crate::idempotency::InFlight;
 use crate::members::passwords::Hashing;
 use crate::members::sealed::Keys;
@@ -42,7 +42,9 @@ impl App {
     pub async fn open(settings: Settings, clock: Clock, ids: Ids) -> Result<Self, StartError> {
         let db = Db::open(&settings.database_url, settings.database_connections).await?;
         let cache = match &settings.redis_url {
-            Some(url) => Cache::redis(url)?,
+            Some(url) => {
+                Cache::redis(url, secret_hash(&settings.database_url).get(..12).unwrap_or_default())?
+            }
             None => Cache::memory(),
         };
         Ok(Self {

@@ -128,8 +128,8 @@ impl Db {
     ) -> Outcome<T> {
         for attempt in 1..=WRITE_ATTEMPTS_MAX {
             match work().await {
-                Err(Failure::Database(error)) if is_lost_race(&error) => {
-                    tracing::debug!(attempt, %error, "transaction lost a race");
+                Err(failure) if is_worth_repeating(&failure) => {
+                    tracing::debug!(attempt, %failure, "transaction lost a race");
                     tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 5)).await;
                 }
                 done => return done.map(Committed::into_inner),
@@ -250,6 +250,10 @@ pub enum ColumnType {
     Uuid,
     Integer,
     Text,
+    Date,
+    Boolean,
+    /// The inner value itself, as JSON.
+    Json,
 }
 
 /// A `select` that turns the one parameter `$n`, a JSON array of arrays made by [`set_parameter`], into rows with the
@@ -266,7 +270,12 @@ pub fn set_rows(backend: DbBackend, parameter: &str, columns: &[(&str, ColumnTyp
             (ColumnType::Uuid, false) => format!("unhex(item.value->>{position}) as {name}"),
             (ColumnType::Integer, true) => format!("(item.value->>{position})::bigint as {name}"),
             (ColumnType::Integer, false) => format!("cast(item.value->>{position} as integer) as {name}"),
-            (ColumnType::Text, _) => format!("(item.value->>{position}) as {name}"),
+            (ColumnType::Date, true) => format!("(item.value->>{position})::date as {name}"),
+            (ColumnType::Boolean, true) => format!("(item.value->>{position})::boolean as {name}"),
+            (ColumnType::Json, _) => format!("(item.value->{position}) as {name}"),
+            (ColumnType::Text, _) | (ColumnType::Date | ColumnType::Boolean, false) => {
+                format!("(item.value->>{position}) as {name}")
+            }
         })
         .collect();
     let source = if is_postgres {
@@ -308,6 +317,14 @@ async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, D
             ..TransactionOptions::default()
         })
         .await
+}
+
+fn is_worth_repeating(failure: &Failure) -> bool {
+    match failure {
+        Failure::LostRace => true,
+        Failure::Database(error) => is_lost_race(error),
+        Failure::Refused(_) | Failure::Broken(_) => false,
+    }
 }
 
 /// Serialisation failure, deadlock, lock timeout; busy or locked file.

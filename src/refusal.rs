@@ -94,6 +94,9 @@ pub enum Failure {
     Refused(Refusal),
     #[error("database: {0}")]
     Database(#[from] sea_orm::DbErr),
+    /// Rows changed between reading and writing them; [`crate::db::Db::write`] tries again.
+    #[error("lost a race")]
+    LostRace,
     #[error("{0}")]
     Broken(String),
 }

@@ -24,8 +24,8 @@ pub struct Model {
     pub allow_partial: bool,
     pub shortfall_base: i64,
     pub amount_fen: i64,
-    #[sea_orm(column_type = "JsonBinary")]
-    pub replay: Json,
+    #[sea_orm(column_type = "Text")]
+    pub replay: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -54,7 +54,7 @@ create table order_line (
     allow_partial boolean not null,
     shortfall_base bigint not null check (shortfall_base >= 0),
     amount_fen bigint not null check (amount_fen >= 0),
-    replay {json} not null
+    replay text not null
 );
 create unique index order_line_order on order_line (order_id, line_no);
 create table allocation (

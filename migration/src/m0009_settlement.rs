@@ -32,6 +32,7 @@ create table settlement (
 );
 create index settlement_institution on settlement (institution_id, id);
 create index settlement_county on settlement (county_code, id);
+create index settlement_unpaid on settlement (institution_id, settled_on, id) where received_fen < amount_fen;
 create index settlement_order on settlement (order_id);
 create table settlement_line (
     id {uuid} primary key,
@@ -59,5 +60,9 @@ create table settlement_line (
 create index settlement_line_settlement on settlement_line (settlement_id, id);
 create index settlement_line_household on settlement_line (household_id, sold_on);
 create index settlement_line_sales on settlement_line (county_code, sold_on);
+create index settlement_line_report on settlement_line (
+    village_code, category, sold_on, household_id, institution_id, measure, quantity_base, amount_fen, received_fen,
+    paid_out_fen, product_id, household_status, institution_kind
+);
 create index settlement_line_payable on settlement_line (county_code, household_id, id) where paid_out_fen < received_fen;
 ";

@@ -79,6 +79,10 @@ impl Memory {
         count.value.fetch_add(1, Ordering::SeqCst) + 1
     }
 
+    pub fn counted(&self, name: &str) -> u64 {
+        self.counts.get(name).map_or(0, |count| count.value.load(Ordering::SeqCst))
+    }
+
     pub fn forget_count(&self, name: &str) {
         self.counts.invalidate(name);
     }

@@ -39,8 +39,9 @@ impl Cache {
     }
 
     /// A cache in Redis. Does not connect yet: the service starts without Redis and uses it once it is there.
-    pub fn redis(url: &str) -> Result<Self, ::redis::RedisError> {
-        Ok(Self::Redis(redis::Redis::new(url)?))
+    /// Services with different databases may share one Redis; `namespace` keeps them apart.
+    pub fn redis(url: &str, namespace: &str) -> Result<Self, ::redis::RedisError> {
+        Ok(Self::Redis(redis::Redis::new(url, namespace)?))
     }
 
     /// The text stored for `key` under the topic's present generation.
@@ -82,6 +83,14 @@ impl Cache {
         match self {
             Self::Memory(memory) => memory.count(name, window),
             Self::Redis(redis) => redis.count(name, window).await,
+        }
+    }
+
+    /// The count so far, without adding to it.
+    pub async fn counted(&self, name: &str) -> u64 {
+        match self {
+            Self::Memory(memory) => memory.counted(name),
+            Self::Redis(redis) => redis.counted(name).await,
         }
     }
 

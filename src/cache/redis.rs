@@ -13,6 +13,7 @@ use super::memory::Memory;
 #[derive(Clone)]
 pub struct Redis {
     connection: ConnectionManager,
+    namespace: String,
     fallback: Memory,
     is_away: Arc<AtomicBool>,
 }
@@ -25,7 +26,7 @@ impl std::fmt::Debug for Redis {
 
 impl Redis {
     /// Half a second for a connection or an answer: beyond that the database is quicker.
-    pub fn new(url: &str) -> Result<Self, RedisError> {
+    pub fn new(url: &str, namespace: &str) -> Result<Self, RedisError> {
         let limit = Some(Duration::from_millis(500));
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(1)
@@ -33,29 +34,30 @@ impl Redis {
             .set_connection_timeout(limit)
             .set_response_timeout(limit);
         let connection = ConnectionManager::new_lazy_with_config(Client::open(url)?, config)?;
-        Ok(Self { connection, fallback: Memory::new(), is_away: Arc::default() })
+        let namespace = format!("zhuxiao:{namespace}");
+        Ok(Self { connection, namespace, fallback: Memory::new(), is_away: Arc::default() })
     }
 
     pub async fn get(&self, topic: Topic, key: &str) -> Option<String> {
         let generation = self.generation(topic).await?;
-        let stored = self.connection.clone().get(name(topic, generation, key)).await;
+        let stored = self.connection.clone().get(self.name(topic, generation, key)).await;
         self.noted(stored).flatten()
     }
 
     pub async fn put(&self, topic: Topic, generation: u64, key: &str, text: String, kept: Duration) {
         let seconds = kept.as_secs().max(1);
         let stored: Result<(), _> =
-            self.connection.clone().set_ex(name(topic, generation, key), text, seconds).await;
+            self.connection.clone().set_ex(self.name(topic, generation, key), text, seconds).await;
         self.noted(stored);
     }
 
     pub async fn generation(&self, topic: Topic) -> Option<u64> {
-        let stored: Result<Option<u64>, _> = self.connection.clone().get(generation_name(topic)).await;
+        let stored: Result<Option<u64>, _> = self.connection.clone().get(self.generation_name(topic)).await;
         self.noted(stored).map(|generation| generation.unwrap_or(0))
     }
 
     pub async fn drop_topic(&self, topic: Topic) {
-        let moved: Result<u64, _> = self.connection.clone().incr(generation_name(topic), 1).await;
+        let moved: Result<u64, _> = self.connection.clone().incr(self.generation_name(topic), 1).await;
         self.noted(moved);
     }
 
@@ -65,16 +67,24 @@ impl Redis {
             "local n = redis.call('incr', KEYS[1]) if n == 1 then redis.call('pexpire', KEYS[1], ARGV[1]) end return n",
         );
         let counted =
-            script.key(count_name(name)).arg(millis).invoke_async(&mut self.connection.clone()).await;
+            script.key(self.count_name(name)).arg(millis).invoke_async(&mut self.connection.clone()).await;
         match self.noted(counted) {
             Some(count) => count,
             None => self.fallback.count(name, window),
         }
     }
 
+    pub async fn counted(&self, name: &str) -> u64 {
+        let stored: Result<Option<u64>, _> = self.connection.clone().get(self.count_name(name)).await;
+        match self.noted(stored) {
+            Some(count) => count.unwrap_or(0),
+            None => self.fallback.counted(name),
+        }
+    }
+
     pub async fn forget_count(&self, name: &str) {
         self.fallback.forget_count(name);
-        let forgotten: Result<(), _> = self.connection.clone().del(count_name(name)).await;
+        let forgotten: Result<(), _> = self.connection.clone().del(self.count_name(name)).await;
         self.noted(forgotten);
     }
 
@@ -95,16 +105,16 @@ impl Redis {
             }
         }
     }
-}
 
-fn name(topic: Topic, generation: u64, key: &str) -> String {
-    format!("zhuxiao:{}:{generation}:{key}", topic.as_str())
-}
+    fn name(&self, topic: Topic, generation: u64, key: &str) -> String {
+        format!("{}:{}:{generation}:{key}", self.namespace, topic.as_str())
+    }
 
-fn generation_name(topic: Topic) -> String {
-    format!("zhuxiao:generation:{}", topic.as_str())
-}
+    fn generation_name(&self, topic: Topic) -> String {
+        format!("{}:generation:{}", self.namespace, topic.as_str())
+    }
 
-fn count_name(name: &str) -> String {
-    format!("zhuxiao:count:{name}")
+    fn count_name(&self, name: &str) -> String {
+        format!("{}:count:{name}", self.namespace)
+    }
 }

@@ -9,6 +9,7 @@ use crate::refusal::{Failure, Refusal};
 use crate::settings::{SettingError, Settings};
 
 mod admin;
+mod audit;
 pub mod import;
 pub mod metrics;
 pub mod migrate;
@@ -50,6 +51,8 @@ enum Command {
     Migrate,
     /// Bring a table of regions or households in
     Import(import::ImportArgs),
+    /// Recompute every invariant from the rows and name each row that differs
+    Audit,
     /// Write the contract (OpenAPI) to stdout
     Openapi,
     /// Make people who sign in
@@ -77,7 +80,9 @@ impl From<Failure> for Ended {
                 Self::NotAllowed(told(&refusal))
             }
             Failure::Refused(refusal) => Self::Refused(told(&refusal)),
-            Failure::Database(_) | Failure::Broken(_) => Self::Failed(failure.to_string()),
+            Failure::Database(_) | Failure::LostRace | Failure::Broken(_) => {
+                Self::Failed(failure.to_string())
+            }
         }
     }
 }
@@ -148,6 +153,7 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
         Command::Serve(args) => serve::run(common, &args).await,
         Command::Migrate => migrate::run(common).await,
         Command::Import(args) => import::run(common, &args).await,
+        Command::Audit => audit::run(common).await,
         Command::Openapi => openapi::run().await,
         Command::Admin(command) => admin::run(common, command).await,
     }

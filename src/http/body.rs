@@ -9,7 +9,7 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::http::problem::{Problem, plain_reason};
 use crate::refusal::Refusal;
@@ -128,7 +128,9 @@ fn find_fault(
                 .find_map(|(index, item)| find_fault(registry, kind, item, format!("{pointer}/{index}")))
         }
         ("string", Value::String(text)) => find_fault_in_text(schema, text, &pointer),
-        ("integer", Value::Number(number)) if number.is_i64() || number.is_u64() => None,
+        ("integer", Value::Number(number)) if number.is_i64() || number.is_u64() => {
+            find_fault_in_number(schema, number, &pointer)
+        }
         ("boolean", Value::Bool(_)) | ("", _) => None,
         ("string", Value::Number(_)) if matches!(schema.format, Some("yuan" | "decimal")) => {
             Some(Refusal::invalid(pointer, "write the decimal as a string in quotes, not as a number"))
@@ -155,6 +157,14 @@ fn find_fault_in_object(
         let member = members.get(*name).filter(|member| !member.is_null())?;
         find_fault(registry, kind, member, format!("{pointer}/{name}"))
     })
+}
+
+fn find_fault_in_number(schema: &MetaSchema, number: &Number, pointer: &str) -> Option<Refusal> {
+    let number = number.as_f64()?;
+    let least =
+        schema.minimum.filter(|least| number < *least).map(|least| format!("must be at least {least}"));
+    let most = schema.maximum.filter(|most| number > *most).map(|most| format!("must be at most {most}"));
+    least.or(most).map(|detail| Refusal::invalid(pointer, detail))
 }
 
 fn find_fault_in_text(schema: &MetaSchema, text: &str, pointer: &str) -> Option<Refusal> {

@@ -63,6 +63,11 @@ impl<T> Page<T> {
     pub fn map<U>(self, shape: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(shape).collect(), next: self.next }
     }
+
+    /// The same page of other items, unless one of them cannot be shaped.
+    pub fn try_map<U, E>(self, shape: impl FnMut(T) -> Result<U, E>) -> Result<Page<U>, E> {
+        Ok(Page { items: self.items.into_iter().map(shape).collect::<Result<_, E>>()?, next: self.next })
+    }
 }
 
 /// A page of a list.

@@ -102,6 +102,7 @@ impl From<Failure> for Problem {
                 Self::from(Refusal::Duplicate { detail: "it exists already".to_owned() })
             }
             Failure::Database(error) => broken(&error),
+            Failure::LostRace => Self::from(Refusal::Busy { retry_after_seconds: 1 }),
             Failure::Broken(reason) => broken(&reason),
         }
     }

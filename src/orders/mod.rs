@@ -1,3 +1,405 @@
-//! Bulk orders and how they are shared.
+//! Bulk orders: previewed, placed, confirmed, cancelled, expired, rated. Every step that moves stock moves it in the same
+//! transaction as the order's state; no step looks at stock and then updates it by id.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::ConnectionTrait;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::cache::Topic;
+use crate::clock::business_day;
+use crate::db::{Committed, WriteTxn};
+use crate::http::page::{Page, PageRequest};
+use crate::idempotency::{self, Kept, Key, Once};
+use crate::lots::stock::{self, Shift};
+use crate::members::access::{Caller, Role};
+use crate::members::institutions;
+use crate::numbers::Series;
+use crate::quantity::{Measure, show_base};
+use crate::refusal::{Failure, Outcome, Refusal};
+use crate::trail::{self, Actor, Event};
+
+pub mod allocation;
 pub mod api;
+mod fulfilment;
+pub mod plan;
+pub mod rules;
+mod store;
+mod views;
+
+pub use fulfilment::{
+    AcceptedAllocation, AllocationFacts, OrderFacts, allocations_of, close_finished, for_delivery,
+    mark_dispatched, record_acceptance,
+};
+use plan::Plan;
+pub use rules::{LineRequest, OrderRequest, RawAmount, State};
+pub use views::{AllocationView, LineView, OrderView, PreviewView};
+
+/// Expired orders that one sweep releases at most; the next sweep takes the rest.
+const SWEEP_MAX: u32 = 500;
+
+/// Who reads orders.
+const READERS: [Role; 5] = [Role::Buyer, Role::Approver, Role::Officer, Role::Finance, Role::Auditor];
+
+/// What a list of orders is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub state: Option<State>,
+    pub institution_id: Option<Uuid>,
+}
+
+/// Ids drawn for an order before it is written, so that a repeated attempt writes the same ones.
+#[derive(Clone, Debug)]
+pub struct PlacedIds {
+    pub order_id: Uuid,
+    /// Per line its id and the ids of its allocations.
+    pub lines: Vec<(Uuid, Vec<Uuid>)>,
+}
+
+/// What placing the order would do, now. Writes nothing.
+pub async fn preview(app: &App, caller: &Caller, request: &OrderRequest) -> Outcome<PreviewView> {
+    let county_code = buyers_county(app.db.reader(), caller, request).await?;
+    let plan = plan::make(app, app.db.reader(), request, &county_code, app.clock.now(), false).await?;
+    Ok(PreviewView::of(&plan))
+}
+
+/// Shares the order over the lots and holds what it takes until it is confirmed or the hold expires.
+///
+/// Refused with the shortfall per line when a line cannot be filled and does not allow a partial order.
+pub async fn place(
+    app: &App,
+    caller: &Caller,
+    key: &Key,
+    request: &OrderRequest,
+) -> Outcome<Once<OrderView>> {
+    caller.allow(&[Role::Buyer, Role::Approver])?;
+    let attempt = AtomicU32::new(0);
+    let placed = idempotency::once(app, key, || async {
+        let must_lock = attempt.fetch_add(1, Ordering::Relaxed) > 0;
+        place_once(app, caller, key, request, must_lock).await
+    })
+    .await?;
+    app.cache.drop_topic(Topic::PublicLots).await;
+    Ok(placed)
+}
+
+/// One attempt: the first reads without locks and relies on the guard, later ones lock what they read.
+async fn place_once(
+    app: &App,
+    caller: &Caller,
+    key: &Key,
+    request: &OrderRequest,
+    must_lock: bool,
+) -> Outcome<Committed<Kept<OrderView>>> {
+    let now = app.clock.now();
+    let county_code = buyers_county(app.db.reader(), caller, request).await?;
+    let number = app.numbers.next(&app.db, Series::PurchaseOrder, &county_code, business_day(now)).await?;
+    let txn = app.db.begin().await?;
+    let plan = plan::make(app, &txn, request, &county_code, now, must_lock).await?;
+    let short = plan.refused_shortfalls();
+    if !short.is_empty() {
+        return Err(Refusal::StockShort { lines: short }.into());
+    }
+    if plan.needs_expired_holds {
+        expire_due(app, &txn, now).await?;
+    }
+    if !stock::shift(&txn, &holds(&plan), true).await? {
+        return Err(Failure::LostRace);
+    }
+    let ids = draw_ids(app, &plan, now);
+    let order = store::NewOrder {
+        ids: &ids,
+        county_code: &county_code,
+        number: &number,
+        request,
+        placed_by: caller.principal_id,
+        placed_at: now,
+        hold_expires_at: now + TimeDelta::minutes(app.settings.hold_minutes),
+    };
+    store::insert(&txn, &order, &plan).await?;
+    let event = order_event("place_order", &county_code, ids.order_id, placed_figures(&ids, &plan));
+    trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
+    let view = OrderView::placed(&order, &plan);
+    idempotency::commit(txn, key, now, view).await
+}
+
+/// The orders that exist for the caller, newest first.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    filter: &Filter,
+    page: PageRequest,
+) -> Outcome<Page<OrderView>> {
+    caller.allow(&READERS)?;
+    let rows = store::list(app.db.reader(), caller, filter, page).await?;
+    Ok(Page::cut(rows, page, |row| row.id).map(|row| OrderView::of_row(row, Vec::new())))
+}
+
+/// One order with its lines; its allocations are a list of their own.
+pub async fn get(app: &App, caller: &Caller, order_id: Uuid) -> Outcome<OrderView> {
+    if caller.role == Role::Admin {
+        return Err(Refusal::NotAllowed.into());
+    }
+    if !READERS.contains(&caller.role) {
+        return Err(Refusal::NotFound("order").into());
+    }
+    view(app.db.reader(), caller, order_id).await
+}
+
+/// The allocations of an order that exist for the caller, newest first: a household sees its own.
+pub async fn list_allocations(
+    app: &App,
+    caller: &Caller,
+    order_id: Uuid,
+    page: PageRequest,
+) -> Outcome<Page<AllocationView>> {
+    if caller.role == Role::Admin {
+        return Err(Refusal::NotAllowed.into());
+    }
+    let reader = app.db.reader();
+    store::find(reader, caller, order_id).await?.ok_or(Refusal::NotFound("order"))?;
+    let rows = store::list_allocations(reader, caller, order_id, page).await?;
+    Page::cut(rows, page, |row| row.id).try_map(AllocationView::of_row)
+}
+
+/// Confirms a placed order: what it holds is promised. Refused once the hold has expired.
+pub async fn confirm(app: &App, caller: &Caller, key: &Key, order_id: Uuid) -> Outcome<Once<OrderView>> {
+    caller.allow(&[Role::Approver])?;
+    let institution_id = caller.institution()?;
+    idempotency::once(app, key, || async {
+        let now = app.clock.now();
+        let txn = app.db.begin().await?;
+        let order = store::find(&txn, caller, order_id).await?.ok_or(Refusal::NotFound("order"))?;
+        if !store::confirm(&txn, order_id, institution_id, caller.principal_id, now).await? {
+            let has_expired = order.state == "placed";
+            let from = if has_expired { "expired" } else { order.state.as_str() };
+            return Err(rules::wrong_state(from, "confirm").into());
+        }
+        let parts = store::move_allocations(&txn, &[order_id], "held", "confirmed").await?;
+        let shifts = parts.iter().map(|part| Shift {
+            lot_id: part.lot_id,
+            held_base: -part.base,
+            confirmed_base: part.base,
+            ..Shift::default()
+        });
+        move_stock(&txn, shifts.collect()).await?;
+        finish_step(app, caller, key, txn, &order, "confirm_order").await
+    })
+    .await
+}
+
+/// Cancels an order of which nothing has been dispatched; what it held or was promised is on sale again.
+pub async fn cancel(app: &App, caller: &Caller, key: &Key, order_id: Uuid) -> Outcome<Once<OrderView>> {
+    caller.allow(&[Role::Buyer, Role::Approver])?;
+    let cancelled = idempotency::once(app, key, || async {
+        let now = app.clock.now();
+        let txn = app.db.begin().await?;
+        let order = store::find(&txn, caller, order_id).await?.ok_or(Refusal::NotFound("order"))?;
+        let is_promised = match order.state.as_str() {
+            "placed" => false,
+            "confirmed" => true,
+            other => return Err(rules::wrong_state(other, "cancel").into()),
+        };
+        if !store::end(&txn, order_id, &order.state, "cancelled", now).await? {
+            return Err(Failure::LostRace);
+        }
+        let from = if is_promised { "confirmed" } else { "held" };
+        let parts = store::move_allocations(&txn, &[order_id], from, "released").await?;
+        move_stock(&txn, parts.iter().map(|part| release(part, is_promised)).collect()).await?;
+        finish_step(app, caller, key, txn, &order, "cancel_order").await
+    })
+    .await?;
+    app.cache.drop_topic(Topic::PublicLots).await;
+    Ok(cancelled)
+}
+
+/// Rates a settled order, once: one to five stars. A rated order that is paid in full is closed.
+pub async fn rate(
+    app: &App,
+    caller: &Caller,
+    order_id: Uuid,
+    stars: u8,
+    comment: Option<&str>,
+) -> Outcome<OrderView> {
+    caller.allow(&[Role::Buyer, Role::Approver])?;
+    let institution_id = caller.institution()?;
+    app.db
+        .write(|| async {
+            let now = app.clock.now();
+            let txn = app.db.begin().await?;
+            let order = store::find(&txn, caller, order_id).await?.ok_or(Refusal::NotFound("order"))?;
+            if !store::rate(&txn, order_id, institution_id, i64::from(stars), comment, now).await? {
+                let from = if order.rating.is_some() { "rated already" } else { &order.state };
+                return Err(rules::wrong_state(from, "rate").into());
+            }
+            store::close_paid(&txn, &[order_id], now).await?;
+            let after = json!({ "rating": stars });
+            let event = order_event("rate_order", &order.county_code, order_id, after);
+            trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
+            let view = view(&txn, caller, order_id).await?;
+            txn.commit(view).await
+        })
+        .await
+}
+
+/// Releases holds that have expired, at most [`SWEEP_MAX`] orders; answers how many. Any number of processes may sweep.
+pub async fn sweep(app: &App) -> Outcome<usize> {
+    let swept = app
+        .db
+        .write(|| async {
+            let txn = app.db.begin().await?;
+            let expired = expire_due(app, &txn, app.clock.now()).await?;
+            txn.commit(expired).await
+        })
+        .await?;
+    if swept > 0 {
+        app.cache.drop_topic(Topic::PublicLots).await;
+    }
+    Ok(swept)
+}
+
+/// Shares a line again from the inputs stored with it.
+pub async fn replay(connection: &impl ConnectionTrait, line_id: Uuid) -> Outcome<allocation::Outcome> {
+    let stored = store::replay_of(connection, line_id).await?.ok_or(Refusal::NotFound("order line"))?;
+    plan::replay(&stored)
+}
+
+async fn expire_due(app: &App, txn: &WriteTxn, now: DateTime<Utc>) -> Outcome<usize> {
+    let expired = store::expire_due(txn, now, SWEEP_MAX).await?;
+    let ids: Vec<Uuid> = expired.iter().map(|(id, _)| *id).collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let parts = store::move_allocations(txn, &ids, "held", "released").await?;
+    move_stock(txn, parts.iter().map(|part| release(part, false)).collect()).await?;
+    let events = expired.iter().map(|(id, county)| order_event("expire_order", county, *id, json!({})));
+    trail::record(txn, &app.ids, now, &Actor::service("sweeper"), events.collect()).await?;
+    Ok(ids.len())
+}
+
+/// Stock of our own orders that is not where the books say is a fault of ours, never the caller's.
+async fn move_stock(txn: &WriteTxn, shifts: Vec<Shift>) -> Outcome<()> {
+    if stock::shift(txn, &shifts, false).await? {
+        Ok(())
+    } else {
+        Err(Failure::Broken("stock of an order is not where its allocations say".to_owned()))
+    }
+}
+
+async fn finish_step(
+    app: &App,
+    caller: &Caller,
+    key: &Key,
+    txn: WriteTxn,
+    order: &store::OrderRow,
+    action: &'static str,
+) -> Outcome<Committed<Kept<OrderView>>> {
+    let now = app.clock.now();
+    let event = order_event(action, &order.county_code, order.id, json!({ "from": order.state }));
+    trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
+    let view = view(&txn, caller, order.id).await?;
+    idempotency::commit(txn, key, now, view).await
+}
+
+async fn view(connection: &impl ConnectionTrait, caller: &Caller, order_id: Uuid) -> Outcome<OrderView> {
+    let order = store::find(connection, caller, order_id).await?.ok_or(Refusal::NotFound("order"))?;
+    let lines = store::lines(connection, order_id).await?;
+    let lines: Outcome<Vec<LineView>> = lines.into_iter().map(LineView::of_row).collect();
+    Ok(OrderView::of_row(order, lines?))
+}
+
+/// The county whose books the order is in: that of the buyer's own institution, which the request must name.
+async fn buyers_county(
+    connection: &impl ConnectionTrait,
+    caller: &Caller,
+    request: &OrderRequest,
+) -> Outcome<String> {
+    caller.allow(&[Role::Buyer, Role::Approver])?;
+    let institution = institutions::visible(connection, &caller.scope, request.institution_id).await?;
+    Ok(institution.county_code)
+}
+
+/// What the plan takes, summed per lot, as several lines may share one.
+fn holds(plan: &Plan) -> Vec<Shift> {
+    let mut parts: Vec<(Uuid, i64)> = plan
+        .lines
+        .iter()
+        .flat_map(|line| &line.parts)
+        .map(|part| (part.share.lot_id, part.share.quantity_base))
+        .collect();
+    parts.sort_unstable();
+    let mut shifts: Vec<Shift> = Vec::with_capacity(parts.len());
+    for (lot_id, base) in parts {
+        match shifts.last_mut().filter(|last| last.lot_id == lot_id) {
+            Some(last) => last.held_base += base,
+            None => shifts.push(Shift { lot_id, held_base: base, ..Shift::default() }),
+        }
+    }
+    shifts
+}
+
+fn release(part: &store::LotPart, is_promised: bool) -> Shift {
+    let (held_base, confirmed_base) = if is_promised { (0, -part.base) } else { (-part.base, 0) };
+    Shift { lot_id: part.lot_id, held_base, confirmed_base, ..Shift::default() }
+}
+
+fn draw_ids(app: &App, plan: &Plan, now: DateTime<Utc>) -> PlacedIds {
+    let order_id = app.ids.next(now);
+    let lines = plan.lines.iter().map(|line| {
+        let line_id = app.ids.next(now);
+        (line_id, line.parts.iter().map(|_| app.ids.next(now)).collect())
+    });
+    PlacedIds { order_id, lines: lines.collect() }
+}
+
+/// Every figure of a placed order, for the trail: what an audit compares the rows with.
+fn placed_figures(ids: &PlacedIds, plan: &Plan) -> serde_json::Value {
+    let lines: Vec<serde_json::Value> = plan
+        .lines
+        .iter()
+        .zip(&ids.lines)
+        .map(|(planned, (line_id, part_ids))| {
+            json!({
+                "id": line_id,
+                "quantity_base": planned.line.quantity_base,
+                "max_price_fen": planned.line.max_price.fen,
+                "min_share_base": planned.line.min_share_base,
+                "max_households": planned.line.max_households,
+                "shortfall_base": planned.shortfall_base,
+                "amount_fen": planned.amount,
+                "allocations": planned.parts.iter().zip(part_ids).map(part_figures).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({ "amount_fen": plan.amount(), "lines": lines })
+}
+
+fn part_figures((part, id): (&plan::Part, &Uuid)) -> serde_json::Value {
+    json!({
+        "id": id,
+        "quantity_base": part.share.quantity_base,
+        "price_fen": part.price.fen,
+        "amount_fen": part.amount,
+    })
+}
+
+fn order_event(action: &'static str, county_code: &str, order_id: Uuid, after: serde_json::Value) -> Event {
+    Event {
+        county_code: Some(county_code.to_owned()),
+        household_id: None,
+        action,
+        subject_kind: "purchase_order",
+        subject_id: order_id,
+        before: None,
+        after: Some(after),
+    }
+}
+
+/// The sentence that says why a lot got its share.
+fn reason_of(part: &plan::Part, measure: Measure) -> String {
+    let unit = measure.shown_in();
+    part.share.reason.describe(part.share.tier, |base| format!("{} {unit}", show_base(base, measure)))
+}

@@ -96,6 +96,28 @@ pub async fn find(app: &App, code: &str) -> Outcome<Region> {
     Ok(store::find(app.db.reader(), &code).await?.ok_or(Refusal::NotFound("region"))?)
 }
 
+/// The regions with these codes, in the same order and with the refusals of [`require`], in one statement.
+/// `pointers` says where each code stood in the body.
+pub async fn require_all(
+    connection: &impl ConnectionTrait,
+    codes: &[String],
+    today: NaiveDate,
+    pointers: &[String],
+) -> Outcome<Vec<Region>> {
+    let normal: Vec<Option<String>> = codes.iter().map(|code| normalise(code)).collect();
+    let mut wanted: Vec<String> = normal.iter().flatten().cloned().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let found = store::find_many(connection, &wanted).await?;
+    let mut regions = Vec::with_capacity(codes.len());
+    for ((code, normal), pointer) in codes.iter().zip(normal).zip(pointers) {
+        let region = normal.and_then(|code| found.iter().find(|region| region.code == code));
+        let unknown = || Refusal::RegionUnknown { pointer: pointer.clone(), code: code.clone() };
+        regions.push(usable(region.cloned().ok_or_else(unknown)?, today, pointer)?);
+    }
+    Ok(regions)
+}
+
 fn usable(region: Region, today: NaiveDate, pointer: &str) -> Result<Region, Refusal> {
     if region.is_valid_on(today) {
         return Ok(region);

@@ -1,7 +1,20 @@
 //! The test suite: one binary, one module per noun. Set `ZHUXIAO_TEST_DATABASE_URL` and `ZHUXIAO_TEST_REDIS_URL` to run
 //! it on PostgreSQL and Redis instead of SQLite and the in-process cache.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails, and its ids are nobody's but its own"
+)]
+
 mod support;
+
+#[path = "../contract/mod.rs"]
+mod contract;
+#[path = "../tidy/mod.rs"]
+mod tidy;
 
 mod audit_events;
 mod cooperatives;
@@ -20,3 +33,5 @@ mod regions;
 mod reports;
 mod sessions;
 mod settlements;
+mod tampering;
+mod traps;

@@ -43,18 +43,17 @@ pub struct SessionView {
 /// Refused with one and the same [`Refusal::SignInFailed`] for every reason, and with [`Refusal::TooManyAttempts`]
 /// after too many failures for the account or from the peer.
 pub async fn sign_in(app: &App, account: &str, password: &str, peer: &str) -> Outcome<SignedIn> {
-    let counters = [format!("sign_in:account:{}", secret_hash(account)), format!("sign_in:peer:{peer}")];
-    let tries_max = app.settings.sign_in_tries_max;
-    refuse_when_over(app, &counters[..1], tries_max).await?;
-    refuse_when_over(app, &counters[1..], tries_max.saturating_mul(20)).await?;
+    let limits = limits(app, account, peer);
+    refuse_when_over(app, &limits).await?;
     let found = store::find_principal(app.db.reader(), account).await?;
     let is_short = password.len() <= PASSWORD_BYTES_MAX;
     let stored = found.as_ref().filter(|_| is_short).map(|principal| principal.password_hash.as_str());
     let matches = app.hashing.verify(if is_short { password } else { "" }, stored).await?;
     let Some(principal) = found.filter(|principal| matches && principal.is_active) else {
+        count_failure(app, &limits).await;
         return Err(Refusal::SignInFailed.into());
     };
-    app.cache.forget_count(&counters[0]).await;
+    app.cache.forget_count(&limits[0].counter).await;
     let role = Role::parse(&principal.role).ok_or_else(|| unknown_role(&principal.role))?;
     let now = app.clock.now();
     let token = new_secret().map_err(|error| Failure::Broken(error.to_string()))?;
@@ -129,14 +128,36 @@ pub async fn revoke(app: &App, caller: &Caller, session_id: Uuid) -> Outcome<()>
         .await
 }
 
-async fn refuse_when_over(app: &App, counters: &[String], tries_max: u64) -> Outcome<()> {
-    let window_seconds = app.settings.sign_in_window_seconds;
-    for counter in counters {
-        if app.cache.count(counter, Duration::from_secs(window_seconds)).await > tries_max {
-            return Err(Refusal::TooManyAttempts { retry_after_seconds: window_seconds }.into());
+/// How many failures something may have within the window.
+struct Limit {
+    counter: String,
+    failures_max: u64,
+}
+
+/// Per account, and twenty times as many per peer, behind which a whole office may sit.
+fn limits(app: &App, account: &str, peer: &str) -> [Limit; 2] {
+    let failures_max = app.settings.sign_in_tries_max;
+    [
+        Limit { counter: format!("sign_in:account:{}", secret_hash(account)), failures_max },
+        Limit { counter: format!("sign_in:peer:{peer}"), failures_max: failures_max.saturating_mul(20) },
+    ]
+}
+
+async fn refuse_when_over(app: &App, limits: &[Limit]) -> Outcome<()> {
+    for limit in limits {
+        if app.cache.counted(&limit.counter).await >= limit.failures_max {
+            let retry_after_seconds = app.settings.sign_in_window_seconds;
+            return Err(Refusal::TooManyAttempts { retry_after_seconds }.into());
         }
     }
     Ok(())
+}
+
+async fn count_failure(app: &App, limits: &[Limit]) {
+    let window = Duration::from_secs(app.settings.sign_in_window_seconds);
+    for limit in limits {
+        app.cache.count(&limit.counter, window).await;
+    }
 }
 
 fn session_event(action: &'static str, county_code: Option<String>, session_id: Uuid) -> Event {

@@ -86,8 +86,9 @@ impl World {
         let json = if self.database_url().starts_with("postgres") { "::jsonb" } else { "" };
         let sql = format!(
             "insert into lot (id, county_code, household_id, product_id, village_code, price_fen, pricing_unit,
-                              offered_base, ready_from, sell_by, certificates, state, created_at, updated_at, version)
-             values ($1, $2, $3, $4, $5, $6, 'kg', $7, $8, $9, '[]'{json}, 'on_sale', $10, $10, 1)"
+                              offered_base, ready_from, sell_by, certificates, certified_until, state, created_at,
+                              updated_at, version)
+             values ($1, $2, $3, $4, $5, $6, 'kg', $7, $8, $9, '[]'{json}, $11, 'on_sale', $10, $10, 1)"
         );
         let day = |text: &str| text.parse::<chrono::NaiveDate>().unwrap();
         let values = vec![
@@ -101,6 +102,7 @@ impl World {
             day("2027-01-01").into(),
             day("2027-12-31").into(),
             now.into(),
+            day("9999-12-31").into(),
         ];
         self.execute(&sql, values).await;
         id

@@ -36,10 +36,37 @@ impl TestDatabase {
         }
     }
 
+    /// A database without any table.
+    pub async fn empty() -> Self {
+        match std::env::var("ZHUXIAO_TEST_DATABASE_URL") {
+            Ok(server) => {
+                let admin = Database::connect(&server).await.unwrap();
+                let name = format!("test_{}", Uuid::now_v7().simple());
+                admin
+                    .execute_unprepared(&format!("create database {name} template template0"))
+                    .await
+                    .unwrap();
+                admin.close().await.unwrap();
+                Self {
+                    url: address(&server, &name),
+                    keys: keys_file(),
+                    file: None,
+                    copy: Some((server, name)),
+                }
+            }
+            Err(_) => Self::file(),
+        }
+    }
+
     async fn in_a_file() -> Self {
+        let database = Self::file();
+        migrated(&database.url).await;
+        database
+    }
+
+    fn file() -> Self {
         let file = scratch("db");
         let url = format!("sqlite://{}?mode=rwc", file.display());
-        migrated(&url).await;
         Self { url, keys: keys_file(), file: Some(file), copy: None }
     }
 

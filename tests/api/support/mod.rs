@@ -1,7 +1,7 @@
 //! A running service with a database of its own and a clock that tests move, and the people who call it.
 
-mod builders;
-mod databases;
+pub mod builders;
+pub mod databases;
 
 pub use builders::VILLAGES;
 
@@ -12,7 +12,6 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 use zhuxiao::app::App;
-use zhuxiao::cache::Cache;
 use zhuxiao::cli::serve::serve_on;
 use zhuxiao::clock::Clock;
 use zhuxiao::db::Db;
@@ -67,17 +66,13 @@ impl World {
             keys: Some(database.keys.clone()),
             password_hash_kib: 1_024,
             password_hashes_parallel: 2,
+            sweep_seconds: 3_600,
             ..Settings::default()
         };
         change(&mut settings);
         let start: DateTime<Utc> = "2027-03-01T00:00:00Z".parse().unwrap();
         let clock = Clock::manual(start);
         let app = App::open(settings, clock.clone(), Ids::default()).await.unwrap();
-        if let Cache::Redis(_) = app.cache {
-            // Every test has its own database but they share one Redis; a number keeps their generations apart.
-            app.cache.drop_topic(zhuxiao::cache::Topic::PublicLots).await;
-            app.cache.drop_topic(zhuxiao::cache::Topic::Reports).await;
-        }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
