@@ -49,7 +49,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Apply the missing schema changes
     Migrate,
-    /// Bring a table of regions or households in
+    /// Bring a table of regions, households or lots in
     Import(import::ImportArgs),
     /// Recompute every invariant from the rows and name each row that differs
     Audit,

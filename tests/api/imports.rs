@@ -135,6 +135,8 @@ fn import(world: &World, kind: &str, file: &Scratch, flags: &[&str]) -> Output {
     std::process::Command::new(env!("CARGO_BIN_EXE_zhuxiao"))
         .args(["import", kind, file.0.to_str().unwrap()])
         .args(flags)
+        .env_remove("ZHUXIAO_TEST_DATABASE_URL")
+        .env_remove("ZHUXIAO_TEST_REDIS_URL")
         .env("ZHUXIAO_DATABASE_URL", world.database_url())
         .env("ZHUXIAO_KEYS", world.app.settings.keys.as_ref().unwrap())
         .output()
@@ -231,4 +233,15 @@ async fn a_last_day_in_the_table_revokes_a_region() {
     let officer = world.official(Role::Officer).await;
     let body = json!({"village": "341823100002", "head_name": "李四", "status": "general"});
     world.post(&officer, "/v1/households", body).await.refused(422, "region_revoked");
+}
+
+#[tokio::test]
+async fn lots_are_imported_for_a_county_or_lower_only() {
+    let world = World::new().await.with_regions().await;
+    let file = Scratch::new("lots.csv", "甲,乙\n1,2\n");
+    for (region, told) in [("3418", "county"), ("341823", "header")] {
+        let (code, _, message) = outcome(&import(&world, "lots", &file, &["--region", region]));
+        assert_eq!((code, message.contains(told)), (2, true), "{message}");
+    }
+    assert_eq!(outcome(&import(&world, "lots", &file, &[])).0, 2);
 }
