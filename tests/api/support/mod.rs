@@ -3,6 +3,7 @@
 pub mod builders;
 pub use builders::VILLAGES;
 pub mod databases;
+pub mod purse;
 
 use chrono::{DateTime, Utc};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
