@@ -2,6 +2,7 @@
 
 pub mod builders;
 pub mod databases;
+pub mod purse;
 
 pub use builders::VILLAGES;
 
