@@ -10,6 +10,7 @@ use crate::db::Db;
 use crate::id::{Ids, secret_hash};
 use crate::idempotency::InFlight;
 use crate::members::passwords::Hashing;
+use crate::members::sealed::Keys;
 use crate::numbers::Numbers;
 use crate::settings::Settings;
 
@@ -23,6 +24,7 @@ pub struct App {
     pub numbers: Numbers,
     pub in_flight: InFlight,
     pub hashing: Hashing,
+    pub keys: Keys,
     pub settings: Arc<Settings>,
 }
 
@@ -53,6 +55,10 @@ impl App {
             numbers: Numbers::default(),
             in_flight: InFlight::default(),
             hashing: Hashing::new(settings.password_hashes_parallel, settings.password_hash_kib),
+            keys: Keys::of(
+                settings.keys.as_deref(),
+                crate::cli::migrate::sqlite_path(&settings.database_url),
+            ),
             settings: Arc::new(settings),
         })
     }

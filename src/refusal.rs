@@ -69,6 +69,8 @@ pub enum Refusal {
     /// Two different people must do this.
     SecondPersonNeeded,
     CursorExpired,
+    /// Personal data cannot be sealed or opened, as whoever runs the service has named no file of keys.
+    KeysMissing,
     BodyTooLarge {
         limit_bytes: usize,
     },

@@ -10,7 +10,7 @@ use crate::settings::{SettingError, Settings};
 
 mod admin;
 pub mod metrics;
-mod migrate;
+pub mod migrate;
 pub mod openapi;
 pub mod serve;
 

@@ -188,6 +188,11 @@ impl From<Refusal> for Problem {
             Refusal::CursorExpired => {
                 Self::of(400, "cursor_expired", "This cursor is not valid any more. Begin again without one.")
             }
+            Refusal::KeysMissing => Self::of(
+                503,
+                "keys_missing",
+                "Phones and bank accounts need a file of keys. Whoever runs the service sets ZHUXIAO_KEYS to it.",
+            ),
             Refusal::BodyTooLarge { limit_bytes } => {
                 Self::of(413, "body_too_large", format!("At most {limit_bytes} bytes."))
             }

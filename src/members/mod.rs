@@ -7,4 +7,5 @@ pub mod institutions;
 pub mod pairings;
 pub mod passwords;
 pub mod principals;
+pub mod sealed;
 pub mod sessions;
