@@ -17,6 +17,9 @@ use crate::refusal::{Failure, Outcome, Refusal};
 /// Answers are kept this long; after it a key may be used anew.
 pub const KEPT_DAYS: i64 = 7;
 
+/// Answers forgotten at a time.
+const FORGOTTEN_MAX: i64 = 1_000;
+
 /// Who sent which request under which key.
 #[derive(Clone, Debug)]
 pub struct Key {
@@ -99,15 +102,22 @@ pub async fn commit<T: Serialize>(
     }
 }
 
-/// Forgets answers older than [`KEPT_DAYS`], at most `limit` at a time.
-pub async fn forget_old(txn: &WriteTxn, now: DateTime<Utc>, limit: u32) -> Result<u64, DbErr> {
-    db::change(
-        txn,
-        "delete from idempotency_key where (principal_id, key) in
-           (select principal_id, key from idempotency_key where created_at < $1 limit $2)",
-        [(now - TimeDelta::days(KEPT_DAYS)).into(), i64::from(limit).into()],
-    )
-    .await
+/// Forgets answers older than [`KEPT_DAYS`], a bounded number at a time.
+pub async fn forget_old(app: &App) -> Outcome<u64> {
+    let before = app.clock.now() - TimeDelta::days(KEPT_DAYS);
+    app.db
+        .write(|| async {
+            let txn = app.db.begin().await?;
+            let forgotten = db::change(
+                &txn,
+                "delete from idempotency_key where (principal_id, key) in
+                   (select principal_id, key from idempotency_key where created_at < $1 limit $2)",
+                [before.into(), FORGOTTEN_MAX.into()],
+            )
+            .await?;
+            txn.commit(forgotten).await
+        })
+        .await
 }
 
 #[derive(FromQueryResult)]

@@ -22,6 +22,10 @@ pub struct Model {
     pub recorded_by: Uuid,
     pub entry_id: Uuid,
     pub created_at: DateTimeUtc,
+    pub reversed_by: Option<Uuid>,
+    pub reversed_at: Option<DateTimeUtc>,
+    #[sea_orm(column_type = "Text")]
+    pub reversal_reason: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -15,6 +15,7 @@ pub struct Model {
     pub state: String,
     pub up_to: Date,
     pub amount_fen: i64,
+    pub payout_count: i64,
     pub made_by: Uuid,
     pub made_at: DateTimeUtc,
     pub approved_by: Option<Uuid>,

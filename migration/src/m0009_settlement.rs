@@ -32,6 +32,7 @@ create table settlement (
 );
 create index settlement_institution on settlement (institution_id, id);
 create index settlement_county on settlement (county_code, id);
+create index settlement_unpaid on settlement (institution_id, settled_on, id) where received_fen < amount_fen;
 create index settlement_order on settlement (order_id);
 create table settlement_line (
     id {uuid} primary key,

@@ -12,6 +12,8 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::http::listener::Bounded;
 use crate::id::Ids;
+use crate::idempotency;
+use crate::orders;
 use crate::routes::routes;
 use crate::settings::{LogFormat, Settings};
 

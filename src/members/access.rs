@@ -104,6 +104,34 @@ impl RegionScope {
     pub fn contains(&self, code: &str) -> bool {
         self.from.as_str() <= code && code < self.before.as_str()
     }
+
+    /// The counties that lie wholly in the region; below a county there are none.
+    #[must_use]
+    pub fn counties(&self) -> CountyScope {
+        let (from, below) = self.from.split_at_checked(6).unwrap_or((&self.from, ""));
+        let before = if below == "000000" { self.before.get(..6).unwrap_or(from) } else { from };
+        CountyScope { from: from.to_owned(), before: before.to_owned() }
+    }
+}
+
+/// Counties as a range of six-digit codes: `from <= code < before`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountyScope {
+    pub from: String,
+    pub before: String,
+}
+
+impl CountyScope {
+    #[must_use]
+    pub fn contains(&self, code: &str) -> bool {
+        self.from.as_str() <= code && code < self.before.as_str()
+    }
+
+    /// Whether there is no county in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.from >= self.before
+    }
 }
 
 /// A signed-in caller.
@@ -191,5 +219,13 @@ mod tests {
         assert_eq!(RegionScope::of("341823100000").before, "341823101000");
         assert_eq!(RegionScope::of("340000000000").before, "350000000000");
         assert_eq!(RegionScope::of("341823101202").before, "341823101203");
+    }
+    #[test]
+    fn a_county_or_province_holds_whole_counties_and_a_township_holds_none() {
+        let county = RegionScope::of("341823000000").counties();
+        assert!(county.contains("341823") && !county.contains("341824") && !county.contains("341822"));
+        let province = RegionScope::of("340000000000").counties();
+        assert!(province.contains("341823") && !province.contains("350000"));
+        assert!(RegionScope::of("341823100000").counties().is_empty());
     }
 }

@@ -1,3 +1,218 @@
-//! Money in.
+//! Money in: what institutions paid, which settlements it pays and what stays as a deposit. A payment is never edited;
+//! one that was wrong is reversed, and the ledger keeps both.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::db::WriteTxn;
+use crate::http::page::{Page, PageRequest};
+use crate::idempotency::{self, Key, Once};
+use crate::ledger::{self, AccountKey, AccountKind, NewEntry};
+use crate::members::access::{Caller, Role, Scope};
+use crate::money::Fen;
+use crate::numbers::{self, Series};
+use crate::refusal::{Failure, Outcome, Refusal};
+use crate::settlement::{ReceivedPart, receipts};
+use crate::trail::{self, Event};
 
 pub mod api;
+mod rules;
+mod store;
+
+pub use rules::State;
+
+/// Money that an institution paid, as somebody who saw it arrive says.
+#[derive(Clone, Debug)]
+pub struct NewPayment {
+    pub institution_id: Uuid,
+    pub amount: Fen,
+    pub received_on: NaiveDate,
+    /// What the bank or the payer wrote on it.
+    pub reference: String,
+}
+
+/// A payment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PaymentView {
+    pub id: Uuid,
+    pub county_code: String,
+    pub number: String,
+    pub institution_id: Uuid,
+    pub institution_name: String,
+    pub amount: Fen,
+    /// The part of it that no settlement took.
+    pub deposited: Fen,
+    pub received_on: NaiveDate,
+    pub reference: String,
+    pub state: State,
+    pub recorded_by: Uuid,
+    pub entry_id: Uuid,
+    pub created_at: DateTime<Utc>,
+    pub reversal: Option<Reversal>,
+}
+
+/// Who took a payment back, when and why.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reversal {
+    pub by: Uuid,
+    pub at: DateTime<Utc>,
+    pub reason: String,
+}
+
+impl PaymentView {
+    /// The part of it that paid settlements.
+    #[must_use]
+    pub fn settled(&self) -> Fen {
+        self.amount.checked_sub(self.deposited).unwrap_or(Fen::ZERO)
+    }
+}
+
+/// Records money that was received: it pays the institution's settlements, oldest first, and what is over stays on the
+/// institution's deposit account.
+pub async fn record(app: &App, caller: &Caller, key: &Key, new: NewPayment) -> Outcome<Once<PaymentView>> {
+    caller.allow(&[Role::Finance])?;
+    let region = caller.region()?;
+    let today = app.clock.today();
+    rules::check(new.amount, new.received_on, today)?;
+    idempotency::once(app, key, || async {
+        let now = app.clock.now();
+        let txn = app.db.begin().await?;
+        let payer = store::find_payer(&txn, region, new.institution_id).await?;
+        let payer = payer.ok_or(Refusal::NotFound("institution"))?;
+        let parts = receipts::receive(&txn, payer.id, new.amount).await?;
+        let deposited = rules::left_over(new.amount, parts.iter().map(|part| part.amount))
+            .ok_or_else(|| Failure::Broken(format!("settlements took more than {}", new.amount)))?;
+        let id = app.ids.next(now);
+        let settled = parts.iter().map(|part| part.amount).sum();
+        let entry = entry_of(id, &payer, &new, settled, deposited);
+        let payment = PaymentView {
+            id,
+            number: numbers::next_of_paper(&txn, Series::Payment, &payer.county_code, today).await?,
+            entry_id: ledger::post(&txn, app, entry).await?,
+            county_code: payer.county_code,
+            institution_id: payer.id,
+            institution_name: payer.name,
+            amount: new.amount,
+            deposited,
+            received_on: new.received_on,
+            reference: new.reference.clone(),
+            state: State::Recorded,
+            recorded_by: caller.principal_id,
+            created_at: now,
+            reversal: None,
+        };
+        store::insert(&txn, &payment).await?;
+        store::insert_parts(&txn, id, &parts).await?;
+        let event = event("record_payment", &payment, None, figures(&payment, &parts));
+        trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
+        close_finished(&txn, &parts, now).await?;
+        idempotency::commit(txn, key, now, payment).await
+    })
+    .await
+}
+
+/// The payments the caller may see, newest first.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    institution_id: Option<Uuid>,
+    request: PageRequest,
+) -> Outcome<Page<PaymentView>> {
+    caller.allow(&[Role::Finance, Role::Auditor, Role::Officer, Role::Buyer, Role::Approver])?;
+    let payers = match &caller.scope {
+        Scope::Region(region) => store::Payers::In(region.clone()),
+        Scope::Institution(id) => store::Payers::One(*id),
+        Scope::Household(_) | Scope::Helper(_) => return Err(Refusal::NotAllowed.into()),
+    };
+    let rows = store::list(app.db.reader(), &payers, institution_id, request).await?;
+    let views = rows.into_iter().map(PaymentView::try_from).collect::<Outcome<Vec<_>>>()?;
+    Ok(Page::cut(views, request, |payment| payment.id))
+}
+
+/// Takes a payment back: what it paid is owed again, and the ledger gets the reversed entry.
+///
+/// Refused with [`Refusal::WrongState`] when it was reversed before or when a part of it is in a payout.
+pub async fn reverse(
+    app: &App,
+    caller: &Caller,
+    key: &Key,
+    id: Uuid,
+    reason: &str,
+) -> Outcome<Once<PaymentView>> {
+    caller.allow(&[Role::Finance])?;
+    let region = caller.region()?;
+    idempotency::once(app, key, || async {
+        let now = app.clock.now();
+        let txn = app.db.begin().await?;
+        let found = store::lock(&txn, region, id).await?.ok_or(Refusal::NotFound("payment"))?;
+        let mut payment = PaymentView::try_from(found)?;
+        let before = json!({ "state": payment.state.as_str() });
+        payment.state = payment.state.reverse()?;
+        let reversal = Reversal { by: caller.principal_id, at: now, reason: reason.to_owned() };
+        if !store::reverse(&txn, id, &reversal).await? {
+            return Err(Failure::Broken(format!("payment {id} changed under its lock")));
+        }
+        let after = json!({ "state": payment.state.as_str(), "reason": reason });
+        payment.reversal = Some(reversal);
+        let parts = store::parts_of(&txn, id).await?;
+        receipts::unreceive(&txn, &parts).await?;
+        ledger::reverse(&txn, app, payment.entry_id, app.clock.today()).await?;
+        let event = event("reverse_payment", &payment, Some(before), after);
+        trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
+        idempotency::commit(txn, key, now, payment).await
+    })
+    .await
+}
+
+/// Dr escrow; Cr receivable for what pays settlements, Cr deposit for what is over.
+fn entry_of(id: Uuid, payer: &store::Payer, new: &NewPayment, settled: Fen, deposited: Fen) -> NewEntry {
+    let owned = |kind| AccountKey { kind, owner: Some(payer.id) };
+    NewEntry {
+        county_code: payer.county_code.clone(),
+        kind: "payment",
+        source_kind: "payment",
+        source_id: id,
+        occurred_on: new.received_on,
+        postings: vec![
+            (AccountKey { kind: AccountKind::Escrow, owner: None }, new.amount),
+            (owned(AccountKind::Receivable), settled.negated()),
+            (owned(AccountKind::Deposit), deposited.negated()),
+        ],
+    }
+}
+
+/// Orders whose settlements are all received now, and that are rated, are closed.
+async fn close_finished(_txn: &WriteTxn, _parts: &[ReceivedPart], _now: DateTime<Utc>) -> Outcome<()> {
+    Ok(())
+}
+
+fn figures(payment: &PaymentView, parts: &[ReceivedPart]) -> Json {
+    let parts: Vec<Json> = parts
+        .iter()
+        .map(|part| json!({ "settlement_line_id": part.settlement_line_id, "amount_fen": part.amount }))
+        .collect();
+    json!({
+        "institution_id": payment.institution_id,
+        "number": payment.number,
+        "state": payment.state.as_str(),
+        "received_on": payment.received_on,
+        "amount_fen": payment.amount,
+        "deposited_fen": payment.deposited,
+        "parts": parts,
+    })
+}
+
+fn event(action: &'static str, payment: &PaymentView, before: Option<Json>, after: Json) -> Event {
+    Event {
+        county_code: Some(payment.county_code.clone()),
+        household_id: None,
+        action,
+        subject_kind: "payment",
+        subject_id: payment.id,
+        before,
+        after: Some(after),
+    }
+}

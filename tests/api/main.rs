@@ -1,7 +1,22 @@
 //! The test suite: one binary, one module per noun. Set `ZHUXIAO_TEST_DATABASE_URL` and `ZHUXIAO_TEST_REDIS_URL` to run
 //! it on PostgreSQL and Redis instead of SQLite and the in-process cache.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "a test that unwraps nothing says so by failing; ids and times of tests need not repeat themselves"
+)]
+
 mod support;
+
+#[path = "../contract/mod.rs"]
+mod contract;
+#[path = "../tidy/mod.rs"]
+mod tidy;
 
 mod audit_events;
 mod cooperatives;
@@ -20,3 +35,4 @@ mod regions;
 mod reports;
 mod sessions;
 mod settlements;
+mod traps;

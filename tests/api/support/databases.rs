@@ -34,12 +34,34 @@ impl TestDatabase {
         }
     }
 
+    /// A database without any table.
+    pub async fn empty() -> Self {
+        match std::env::var("ZHUXIAO_TEST_DATABASE_URL") {
+            Ok(server) => {
+                let admin = Database::connect(&server).await.unwrap();
+                let name = format!("test_{}", Uuid::now_v7().simple());
+                admin
+                    .execute_unprepared(&format!("create database {name} template template0"))
+                    .await
+                    .unwrap();
+                admin.close().await.unwrap();
+                Self { url: address(&server, &name), file: None, copy: Some((server, name)) }
+            }
+            Err(_) => Self::file(),
+        }
+    }
+
     async fn in_a_file() -> Self {
+        let database = Self::file();
+        migrated(&database.url).await;
+        database
+    }
+
+    fn file() -> Self {
         let shm = PathBuf::from("/dev/shm");
         let folder = if shm.is_dir() { shm } else { std::env::temp_dir() };
         let file = folder.join(format!("zhuxiao-test-{}.db", Uuid::now_v7().simple()));
         let url = format!("sqlite://{}?mode=rwc", file.display());
-        migrated(&url).await;
         Self { url, file: Some(file), copy: None }
     }
 

@@ -2,7 +2,7 @@
 
 pub mod builders;
 pub use builders::VILLAGES;
-mod databases;
+pub mod databases;
 
 use chrono::{DateTime, Utc};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};

@@ -1,0 +1,125 @@
+//! Money against settlements: what a payment pays line by line, and what of it goes out to households. Every function
+//! takes the open transaction, changes all its rows in one statement, and refuses when one of them is not as expected.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+use super::rules::{self, ReceivedPart};
+use crate::db::WriteTxn;
+use crate::money::Fen;
+use crate::refusal::{Failure, Outcome, Refusal};
+
+mod store;
+
+/// What of a line was received and not yet paid out, or a part of that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PayableLine {
+    pub settlement_line_id: Uuid,
+    pub household_id: Uuid,
+    pub amount: Fen,
+}
+
+/// Receives `amount` from an institution: the oldest settlement first, within one by largest remainder over what is
+/// open. The parts sum to less than `amount` when more was paid than is owed.
+pub async fn receive(txn: &WriteTxn, institution_id: Uuid, amount: Fen) -> Outcome<Vec<ReceivedPart>> {
+    store::lock_institution(txn, institution_id).await?;
+    let lines = store::open_lines(txn, institution_id, amount).await?;
+    let parts = rules::share(amount, &lines).ok_or_else(too_large)?;
+    if !move_received(txn, &parts, Direction::In).await? {
+        return Err(Failure::Broken("a line was open when read and not when written".to_owned()));
+    }
+    Ok(parts)
+}
+
+/// Takes back what [`receive`] gave. Refused when some of it was paid out to households.
+pub async fn unreceive(txn: &WriteTxn, parts: &[ReceivedPart]) -> Outcome<()> {
+    if move_received(txn, parts, Direction::Out).await? {
+        return Ok(());
+    }
+    Err(Refusal::WrongState {
+        what: "payment",
+        from: "paid out to households already".to_owned(),
+        attempted: "take it back",
+    }
+    .into())
+}
+
+/// What may be paid out of sales up to a day, household by household.
+pub async fn payable(
+    connection: &impl ConnectionTrait,
+    county_code: &str,
+    up_to: NaiveDate,
+    limit: u64,
+) -> Outcome<Vec<PayableLine>> {
+    Ok(store::payable(connection, county_code, up_to, limit).await?)
+}
+
+/// Notes that parts go out to households. Refused when more than was received would go out.
+pub async fn mark_paid_out(txn: &WriteTxn, parts: &[PayableLine]) -> Outcome<()> {
+    store::lock_lines(txn, &line_ids(parts)).await?;
+    if is_all(store::add_paid_out(txn, parts).await?, parts.len()) {
+        return Ok(());
+    }
+    Err(Refusal::WrongState {
+        what: "settlement line",
+        from: "in another payout already".to_owned(),
+        attempted: "pay it out",
+    }
+    .into())
+}
+
+/// Takes back what [`mark_paid_out`] noted, for a payout that came back.
+pub async fn unmark_paid_out(txn: &WriteTxn, parts: &[PayableLine]) -> Outcome<()> {
+    store::lock_lines(txn, &line_ids(parts)).await?;
+    if is_all(store::subtract_paid_out(txn, parts).await?, parts.len()) {
+        Ok(())
+    } else {
+        Err(Failure::Broken("a payout came back that never went out".to_owned()))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    In,
+    Out,
+}
+
+/// Moves the received amounts of lines and of their settlements; `false` when one of them cannot be moved so far.
+async fn move_received(txn: &WriteTxn, parts: &[ReceivedPart], direction: Direction) -> Outcome<bool> {
+    let mut settlements: BTreeMap<Uuid, Fen> = BTreeMap::new();
+    for part in parts {
+        let sum = settlements.entry(part.settlement_id).or_insert(Fen::ZERO);
+        *sum = sum.checked_add(part.amount).ok_or_else(too_large)?;
+    }
+    let lines: Vec<(Uuid, Fen)> = parts.iter().map(|part| (part.settlement_line_id, part.amount)).collect();
+    let settlements: Vec<(Uuid, Fen)> = settlements.into_iter().collect();
+    let line_ids: Vec<Uuid> = lines.iter().map(|line| line.0).collect();
+    let settlement_ids: Vec<Uuid> = settlements.iter().map(|settlement| settlement.0).collect();
+    store::lock_lines(txn, &line_ids).await?;
+    store::lock_settlements(txn, &settlement_ids).await?;
+    let (moved_lines, moved_settlements) = match direction {
+        Direction::In => {
+            (store::add_to_lines(txn, &lines).await?, store::add_to_settlements(txn, &settlements).await?)
+        }
+        Direction::Out => (
+            store::subtract_from_lines(txn, &lines).await?,
+            store::subtract_from_settlements(txn, &settlements).await?,
+        ),
+    };
+    Ok(is_all(moved_lines, lines.len()) && is_all(moved_settlements, settlements.len()))
+}
+
+fn line_ids(parts: &[PayableLine]) -> Vec<Uuid> {
+    parts.iter().map(|part| part.settlement_line_id).collect()
+}
+
+fn is_all(changed: u64, expected: usize) -> bool {
+    usize::try_from(changed).ok() == Some(expected)
+}
+
+fn too_large() -> Failure {
+    Failure::Broken("an amount is beyond what a figure can hold".to_owned())
+}

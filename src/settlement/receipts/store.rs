@@ -1,0 +1,159 @@
+//! SQL of money against settlements. Guards stand in the `where`; the caller counts the rows.
+
+use chrono::NaiveDate;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::PayableLine;
+use crate::db::{self, ColumnType, WriteTxn};
+use crate::money::Fen;
+use crate::settlement::rules::OpenLine;
+
+/// Two payments of one institution are shared one after the other. New settlements of it do not wait.
+pub async fn lock_institution(txn: &WriteTxn, institution_id: Uuid) -> Result<(), DbErr> {
+    if txn.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let sql = "select id from institution where id = $1 for no key update";
+    db::row::<Locked>(txn, sql, [institution_id.into()]).await?;
+    Ok(())
+}
+
+/// Locks rows of lines in the order of their ids, so that two sets never wait for each other in a circle.
+pub async fn lock_lines(txn: &WriteTxn, ids: &[Uuid]) -> Result<(), DbErr> {
+    lock(txn, "settlement_line", ids).await
+}
+
+/// The same for settlements, locked after lines.
+pub async fn lock_settlements(txn: &WriteTxn, ids: &[Uuid]) -> Result<(), DbErr> {
+    lock(txn, "settlement", ids).await
+}
+
+#[derive(FromQueryResult)]
+struct Locked {}
+
+async fn lock(txn: &WriteTxn, table: &'static str, ids: &[Uuid]) -> Result<(), DbErr> {
+    let backend = txn.get_database_backend();
+    if backend != DbBackend::Postgres || ids.is_empty() {
+        return Ok(());
+    }
+    let wanted = db::set_rows(backend, "$1", &[("id", ColumnType::Uuid)]);
+    let sql = format!("select id from {table} where id = any(array({wanted})) order by id for update");
+    let ids = ids.iter().map(|id| vec![db::set_id(*id)]).collect();
+    db::rows::<Locked>(txn, &sql, [db::set_parameter(ids)]).await?;
+    Ok(())
+}
+
+/// The open lines of the oldest settlements that `amount` reaches, in the order in which they are paid.
+pub async fn open_lines(txn: &WriteTxn, institution_id: Uuid, amount: Fen) -> Result<Vec<OpenLine>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        settlement_id: Uuid,
+        settlement_line_id: Uuid,
+        household_id: Uuid,
+        open_fen: i64,
+    }
+    let sql = "with unpaid as (
+                   select id, settled_on, sum(amount_fen - received_fen) over (order by settled_on, id)
+                                          - (amount_fen - received_fen) as open_before
+                   from settlement where institution_id = $1 and received_fen < amount_fen)
+               select line.settlement_id, line.id as settlement_line_id, line.household_id,
+                      line.amount_fen - line.received_fen as open_fen
+               from unpaid join settlement_line line on line.settlement_id = unpaid.id
+               where unpaid.open_before < $2 and line.received_fen < line.amount_fen
+               order by unpaid.settled_on, unpaid.id, line.id";
+    let rows: Vec<Row> = db::rows(txn, sql, [institution_id.into(), amount.get().into()]).await?;
+    let line = |row: Row| OpenLine {
+        settlement_id: row.settlement_id,
+        settlement_line_id: row.settlement_line_id,
+        household_id: row.household_id,
+        open: Fen::new(row.open_fen),
+    };
+    Ok(rows.into_iter().map(line).collect())
+}
+
+pub async fn add_to_lines(txn: &WriteTxn, parts: &[(Uuid, Fen)]) -> Result<u64, DbErr> {
+    let set = "received_fen = kept.received_fen + part.amount_fen";
+    move_amounts(txn, "settlement_line", set, "kept.received_fen + part.amount_fen <= kept.amount_fen", parts)
+        .await
+}
+
+pub async fn add_to_settlements(txn: &WriteTxn, parts: &[(Uuid, Fen)]) -> Result<u64, DbErr> {
+    let set = "received_fen = kept.received_fen + part.amount_fen";
+    move_amounts(txn, "settlement", set, "kept.received_fen + part.amount_fen <= kept.amount_fen", parts)
+        .await
+}
+
+pub async fn subtract_from_lines(txn: &WriteTxn, parts: &[(Uuid, Fen)]) -> Result<u64, DbErr> {
+    let set = "received_fen = kept.received_fen - part.amount_fen";
+    let guard = "kept.received_fen - part.amount_fen >= kept.paid_out_fen";
+    move_amounts(txn, "settlement_line", set, guard, parts).await
+}
+
+pub async fn subtract_from_settlements(txn: &WriteTxn, parts: &[(Uuid, Fen)]) -> Result<u64, DbErr> {
+    let set = "received_fen = kept.received_fen - part.amount_fen";
+    move_amounts(txn, "settlement", set, "kept.received_fen >= part.amount_fen", parts).await
+}
+
+pub async fn add_paid_out(txn: &WriteTxn, parts: &[PayableLine]) -> Result<u64, DbErr> {
+    let set = "paid_out_fen = kept.paid_out_fen + part.amount_fen";
+    let guard = "kept.paid_out_fen + part.amount_fen <= kept.received_fen";
+    move_amounts(txn, "settlement_line", set, guard, &amounts(parts)).await
+}
+
+pub async fn subtract_paid_out(txn: &WriteTxn, parts: &[PayableLine]) -> Result<u64, DbErr> {
+    let set = "paid_out_fen = kept.paid_out_fen - part.amount_fen";
+    move_amounts(txn, "settlement_line", set, "kept.paid_out_fen >= part.amount_fen", &amounts(parts)).await
+}
+
+pub async fn payable(
+    connection: &impl ConnectionTrait,
+    county_code: &str,
+    up_to: NaiveDate,
+    limit: u64,
+) -> Result<Vec<PayableLine>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+        household_id: Uuid,
+        open_fen: i64,
+    }
+    let sql = "select id, household_id, received_fen - paid_out_fen as open_fen from settlement_line
+               where county_code = $1 and paid_out_fen < received_fen and sold_on <= $2
+               order by household_id, id limit $3";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows: Vec<Row> = db::rows(connection, sql, [county_code.into(), up_to.into(), limit.into()]).await?;
+    let line = |row: Row| PayableLine {
+        settlement_line_id: row.id,
+        household_id: row.household_id,
+        amount: Fen::new(row.open_fen),
+    };
+    Ok(rows.into_iter().map(line).collect())
+}
+
+/// Moves one figure of the rows named by `parts` where `guard` holds, and answers how many moved. A row named twice
+/// moves once, so that the count gives it away.
+async fn move_amounts(
+    txn: &WriteTxn,
+    table: &'static str,
+    set: &'static str,
+    guard: &'static str,
+    parts: &[(Uuid, Fen)],
+) -> Result<u64, DbErr> {
+    if parts.is_empty() {
+        return Ok(0);
+    }
+    let columns = [("id", ColumnType::Uuid), ("amount_fen", ColumnType::Integer)];
+    let sql = format!(
+        "update {table} as kept set {set} from ({}) as part
+         where kept.id = part.id and part.amount_fen > 0 and {guard}",
+        db::set_rows(txn.get_database_backend(), "$1", &columns)
+    );
+    let rows = parts.iter().map(|(id, amount)| vec![db::set_id(*id), json!(amount)]);
+    db::change(txn, &sql, [db::set_parameter(rows.collect())]).await
+}
+
+fn amounts(parts: &[PayableLine]) -> Vec<(Uuid, Fen)> {
+    parts.iter().map(|part| (part.settlement_line_id, part.amount)).collect()
+}

@@ -1,0 +1,136 @@
+//! What the libraries do that would come back unnoticed: each trap has a test that fails when it is open again.
+
+use std::io::Write;
+
+use reqwest::{Method, StatusCode};
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::json;
+use zhuxiao::db::{self, Db};
+use zhuxiao::members::access::Role;
+
+use crate::support::databases::TestDatabase;
+use crate::support::{Answer, PASSWORD, World};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn several_processes_may_migrate_one_database_at_once() {
+    let database = TestDatabase::empty().await;
+    let migrations: Vec<_> = (0..3)
+        .map(|_| {
+            let url = database.url.clone();
+            tokio::spawn(async move { Db::migrate(&url).await })
+        })
+        .collect();
+    for migration in migrations {
+        migration.await.unwrap().unwrap();
+    }
+    let db = Db::open(&database.url, 2).await.unwrap();
+    assert!(db.is_current().await.unwrap());
+    db.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn transactions_that_read_and_then_write_do_not_fail_or_lose_an_update() {
+    #[derive(sea_orm::FromQueryResult)]
+    struct Value {
+        value: i64,
+    }
+    let database = TestDatabase::create().await;
+    // Two of everything, as two processes would have: the lock inside one process must not be what saves us.
+    let processes = [Db::open(&database.url, 4).await.unwrap(), Db::open(&database.url, 4).await.unwrap()];
+    let first = &processes[0];
+    let made = first.write(|| async {
+        let txn = first.begin().await?;
+        db::change(&txn, "insert into counter (name, value) values ('race', 0)", []).await?;
+        txn.commit(()).await
+    });
+    made.await.unwrap();
+    let mut racing = tokio::task::JoinSet::new();
+    for writer in 0..16_usize {
+        let db = processes[writer % 2].clone();
+        racing.spawn(async move {
+            for _ in 0..10 {
+                let lock = db::for_update(db.backend());
+                let written = db.write(|| async {
+                    let txn = db.begin().await?;
+                    let sql = format!("select value from counter where name = 'race' {lock}");
+                    let read: Option<Value> = db::row(&txn, &sql, []).await?;
+                    let next = read.unwrap().value + 1;
+                    db::change(&txn, "update counter set value = $1 where name = 'race'", [next.into()])
+                        .await?;
+                    txn.commit(()).await
+                });
+                written.await.unwrap();
+            }
+        });
+    }
+    racing.join_all().await;
+    let read: Option<Value> =
+        db::row(processes[0].reader(), "select value from counter where name = 'race'", []).await.unwrap();
+    assert_eq!(read.unwrap().value, 160);
+}
+
+#[tokio::test]
+async fn a_transaction_in_which_a_statement_failed_is_not_committed_whoever_swallows_the_error() {
+    let world = World::new().await;
+    let committed = world.app.db.write(|| async {
+        let txn = world.app.db.begin().await?;
+        db::change(&txn, "insert into counter (name, value) values ('kept', 1)", []).await?;
+        let failed = db::change(&txn, "insert into counter (name, value) values ('kept', 2)", []).await;
+        assert!(failed.is_err());
+        txn.commit(()).await
+    });
+    assert!(committed.await.is_err());
+    let sql = "select name from counter where name = 'kept'";
+    let statement = Statement::from_string(world.app.db.backend(), sql);
+    assert!(world.app.db.reader().query_one_raw(statement).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_reader_cannot_write() {
+    let world = World::new().await;
+    let statement =
+        Statement::from_string(world.app.db.backend(), "insert into counter (name, value) values ('x', 1)");
+    assert!(world.app.db.reader().execute_raw(statement.clone()).await.is_err());
+    assert!(world.app.db.reader().query_one_raw(statement).await.is_err());
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_before_it_is_unpacked() {
+    let world = World::new().await;
+    // A gzip member of ten million spaces, stored as repeated copies: 10 kB on the wire.
+    let mut packed = Vec::new();
+    packed.write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]).unwrap();
+    packed.extend(std::iter::repeat_n([0_u8, 0, 0, 255, 255], 2_000).flatten());
+    let request =
+        world.request(Method::POST, None, "/v1/sessions").header("content-type", "application/json");
+    let answer = Answer::of(request.header("content-encoding", "gzip").body(packed)).await;
+    answer.refused(415, "unsupported_media_type");
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_by_its_length_and_when_it_comes_in_chunks() {
+    let world = World::new().await;
+    let large = vec![b' '; 2 << 20];
+    let stream =
+        || world.request(Method::POST, None, "/v1/sessions").header("content-type", "application/json");
+    Answer::of(stream().body(large.clone())).await.refused(413, "body_too_large");
+    let chunks = futures_util::stream::iter(
+        large.chunks(65_536).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>(),
+    );
+    Answer::of(stream().body(reqwest::Body::wrap_stream(chunks))).await.refused(413, "body_too_large");
+}
+
+#[tokio::test]
+async fn the_service_starts_and_signs_people_in_while_redis_is_away() {
+    let world = World::with(|settings| settings.redis_url = Some("redis://127.0.0.1:1".to_owned())).await;
+    let world = world.with_regions().await;
+    let officer = world.official(Role::Officer).await;
+    let account = world.get(&officer, "/v1/me").await.ok()["account"].as_str().unwrap().to_owned();
+    assert_eq!(world.get_as(None, "/readyz").await.status, StatusCode::OK);
+    for _ in 0..5 {
+        let wrong = json!({"account": account, "password": "not the password"});
+        world.post_as(None, "/v1/sessions", wrong).await.refused(401, "sign_in_failed");
+    }
+    let right = json!({"account": account, "password": PASSWORD});
+    world.post_as(None, "/v1/sessions", right).await.refused(429, "too_many_attempts");
+}
