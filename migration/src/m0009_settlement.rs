@@ -60,5 +60,9 @@ create table settlement_line (
 create index settlement_line_settlement on settlement_line (settlement_id, id);
 create index settlement_line_household on settlement_line (household_id, sold_on);
 create index settlement_line_sales on settlement_line (county_code, sold_on);
+create index settlement_line_report on settlement_line (
+    village_code, category, sold_on, household_id, institution_id, measure, quantity_base, amount_fen, received_fen,
+    paid_out_fen, product_id, household_status, institution_kind
+);
 create index settlement_line_payable on settlement_line (county_code, household_id, id) where paid_out_fen < received_fen;
 ";

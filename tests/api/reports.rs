@@ -1,1 +1,6 @@
-//! The specification of /v1/reports, as tests over HTTP.
+//! The specification of /v1/reports and /v1/public/progress, as tests over HTTP.
+
+mod arranged;
+mod figures;
+mod files;
+mod places;
