@@ -12,7 +12,7 @@ use crate::db::{self, Db, WriteTxn};
 use crate::refusal::{Failure, Outcome};
 
 /// How many order numbers a process takes at once: few enough that a restart leaves small gaps.
-const BLOCK: i64 = 50;
+pub const BLOCK: i64 = 50;
 
 /// The series of numbers there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,3 +1,80 @@
-//! Who wrote what, and whether every account matches every other.
+//! Who wrote what, and whether every account matches every other (账账相符、账实相符). Reads only: nothing here changes a
+//! row, not even to repair one.
+
+mod checks;
+mod dialect;
+mod store;
 
 pub mod api;
+
+use sea_orm::ConnectionTrait;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::db::Reader;
+use crate::http::page::{Page, PageRequest};
+use crate::members::access::{Caller, Role};
+use crate::refusal::Outcome;
+
+pub use store::{EventFilter, EventRow};
+
+/// Findings of one check at most; one systematic fault should not fill the memory.
+pub const FINDINGS_PER_CHECK_MAX: usize = 1_000;
+
+/// A row that is not what the other rows say it must be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The number of the invariant in the design.
+    pub invariant: u8,
+    pub table: &'static str,
+    /// The row's id; for rows without one, the columns of its key joined by `/`.
+    pub row_id: String,
+    pub column: &'static str,
+    /// As text; nothing when the row or the value is missing.
+    pub stored: Option<String>,
+    pub recomputed: Option<String>,
+    /// The statement that does not hold.
+    pub what: &'static str,
+}
+
+/// What all checks together found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Verdict {
+    pub findings: Vec<Finding>,
+    pub checks: usize,
+    /// The statements of which only the first [`FINDINGS_PER_CHECK_MAX`] differing rows are listed.
+    pub cut: Vec<&'static str>,
+}
+
+/// Recomputes every invariant that the database can show, and answers the rows that differ.
+pub async fn verify(reader: &Reader) -> Outcome<Vec<Finding>> {
+    Ok(verify_with(reader, |_, _| {}).await?.findings)
+}
+
+/// The same, telling `progress` how many of how many checks are done.
+pub async fn verify_with(reader: &Reader, mut progress: impl FnMut(usize, usize)) -> Outcome<Verdict> {
+    let checks = checks::all(dialect::Dialect::of(reader.get_database_backend()));
+    let mut verdict = Verdict { checks: checks.len(), ..Verdict::default() };
+    for (done, check) in checks.iter().enumerate() {
+        progress(done, checks.len());
+        let (findings, is_cut) = store::differing_rows(reader, check).await?;
+        verdict.findings.extend(findings);
+        if is_cut {
+            verdict.cut.push(check.what);
+        }
+    }
+    progress(checks.len(), checks.len());
+    Ok(verdict)
+}
+
+/// The trail of the caller's region, newest first. Only auditors read it.
+pub async fn list_events(
+    app: &App,
+    caller: &Caller,
+    filter: &EventFilter,
+    page: PageRequest,
+) -> Outcome<Page<EventRow>> {
+    caller.allow(&[Role::Auditor])?;
+    let rows = store::list_events(app.db.reader(), caller.region()?, filter, page).await?;
+    Ok(Page::cut(rows, page, |row| row.id))
+}

@@ -9,6 +9,7 @@ use crate::refusal::{Failure, Refusal};
 use crate::settings::{SettingError, Settings};
 
 mod admin;
+mod audit;
 pub mod metrics;
 pub mod migrate;
 pub mod openapi;
@@ -47,6 +48,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Apply the missing schema changes
     Migrate,
+    /// Recompute every invariant from the rows and name each row that differs
+    Audit,
     /// Write the contract (OpenAPI) to stdout
     Openapi,
     /// Make people who sign in
@@ -146,6 +149,7 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
     match command {
         Command::Serve(args) => serve::run(common, &args).await,
         Command::Migrate => migrate::run(common).await,
+        Command::Audit => audit::run(common).await,
         Command::Openapi => openapi::run().await,
         Command::Admin(command) => admin::run(common, command).await,
     }

@@ -35,4 +35,5 @@ mod regions;
 mod reports;
 mod sessions;
 mod settlements;
+mod tampering;
 mod traps;

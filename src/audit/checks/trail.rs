@@ -1,0 +1,65 @@
+//! The trail: everything that was written has its event, and personal data is not stored in the clear.
+
+use super::super::dialect::Dialect;
+use super::{Check, Pair};
+
+/// Tables whose every row was announced by an event about it.
+const ANNOUNCED: [&str; 12] = [
+    "household",
+    "institution",
+    "product",
+    "reference_price",
+    "lot",
+    "purchase_order",
+    "delivery",
+    "acceptance",
+    "settlement",
+    "payment",
+    "payout_batch",
+    "payout",
+];
+
+/// A sealed value holds a nonce of 12 bytes and a tag of 16 besides the value: anything shorter is not sealed.
+const SEALED_CHARS_MIN: u8 = 38;
+
+pub fn checks(dialect: Dialect) -> Vec<Check> {
+    let mut checks: Vec<Check> = ANNOUNCED.into_iter().map(|table| announced(dialect, table)).collect();
+    checks.push(sealed(dialect));
+    checks
+}
+
+fn announced(dialect: Dialect, table: &'static str) -> Check {
+    Check {
+        invariant: 8,
+        table,
+        what: "every row that was written has an event in the trail",
+        key: dialect.id_text("written.id"),
+        pairs: vec![Pair::new(
+            "id",
+            format!(
+                "case when exists (select 1 from audit_event event where event.subject_kind = '{table}'
+                                   and event.subject_id = written.id) then 'in the trail' else 'no event' end"
+            ),
+            "'in the trail'",
+        )],
+        source: format!("{table} written"),
+    }
+}
+
+/// Names the row and never shows the value.
+fn sealed(dialect: Dialect) -> Check {
+    let is_sealed = |column: &str| {
+        format!("case when length(h.{column}) < {SEALED_CHARS_MIN} then 'in the clear' else 'sealed' end")
+    };
+    Check {
+        invariant: 9,
+        table: "household",
+        what: "phones and bank accounts are encrypted at rest",
+        key: dialect.id_text("h.id"),
+        pairs: vec![
+            Pair::new("phone_sealed", is_sealed("phone_sealed"), "'sealed'"),
+            Pair::new("bank_account_sealed", is_sealed("bank_account_sealed"), "'sealed'"),
+        ],
+        source: "household h".to_owned(),
+    }
+}

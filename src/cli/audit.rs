@@ -1,0 +1,119 @@
+//! `zhuxiao audit`: recomputes every invariant from the rows and names each row that differs. Reads only, also on a
+//! database that is being served.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Common, Ended, migrate, say};
+use crate::audit::{self, FINDINGS_PER_CHECK_MAX, Finding, Verdict};
+use crate::db::Db;
+
+/// Checks run one after another, so more readers than one would idle.
+const CONNECTIONS: u32 = 1;
+
+/// Audits the database of the settings: nothing differs is exit 0, anything else exit 3.
+pub async fn run(common: &Common) -> Result<(), Ended> {
+    let settings = common.settings(Vec::new())?;
+    let db = open(&settings.database_url).await?;
+    let bar = progress_bar();
+    let verdict = audit::verify_with(db.reader(), |done, all| {
+        bar.set_length(u64::try_from(all).unwrap_or(0));
+        bar.set_position(u64::try_from(done).unwrap_or(0));
+    })
+    .await?;
+    bar.finish_and_clear();
+    tell(common, &verdict)?;
+    conclude(&verdict)
+}
+
+/// A missing file is an error, not a new and therefore clean database.
+async fn open(database_url: &str) -> Result<Db, Ended> {
+    if let Some(path) = migrate::sqlite_path(database_url)
+        && !tokio::fs::try_exists(path).await?
+    {
+        return Err(Ended::Failed(format!("there is no database at {path}")));
+    }
+    let db = Db::open(database_url, CONNECTIONS).await?;
+    if db.is_current().await? {
+        Ok(db)
+    } else {
+        Err(Ended::NotAllowed("the schema is not current: run `zhuxiao migrate` first".to_owned()))
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} checks {elapsed}");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn tell(common: &Common, verdict: &Verdict) -> Result<(), Ended> {
+    if common.is_json() {
+        let text = serde_json::to_string(verdict).map_err(|error| Ended::Failed(error.to_string()))?;
+        say(&text);
+    } else {
+        verdict.findings.iter().for_each(|finding| say(&line(finding)));
+    }
+    Ok(())
+}
+
+/// `invariant, table, row, column, stored, recomputed, what`.
+fn line(finding: &Finding) -> String {
+    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+    format!(
+        "invariant {}, {}, {}, {}, stored {}, recomputed {}, {}",
+        finding.invariant,
+        finding.table,
+        finding.row_id,
+        finding.column,
+        shown(&finding.stored),
+        shown(&finding.recomputed),
+        finding.what
+    )
+}
+
+#[expect(clippy::print_stderr, reason = "messages of the command line go to stderr")]
+fn conclude(verdict: &Verdict) -> Result<(), Ended> {
+    for what in &verdict.cut {
+        eprintln!("zhuxiao: more than {FINDINGS_PER_CHECK_MAX} rows differ, the rest is not listed: {what}");
+    }
+    if verdict.findings.is_empty() {
+        eprintln!("zhuxiao: {} checks, nothing differs", verdict.checks);
+        return Ok(());
+    }
+    let (count, plural) = (verdict.findings.len(), if verdict.findings.len() == 1 { "" } else { "s" });
+    Err(Ended::Differs(format!("{} checks, {count} difference{plural}", verdict.checks)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding() -> Finding {
+        Finding {
+            invariant: 1,
+            table: "lot",
+            row_id: "018f".to_owned(),
+            column: "held_base",
+            stored: Some("501".to_owned()),
+            recomputed: None,
+            what: "sums agree",
+        }
+    }
+
+    #[test]
+    fn a_finding_is_one_line_that_names_invariant_table_and_row() {
+        let told = line(&finding());
+        assert_eq!(told, "invariant 1, lot, 018f, held_base, stored 501, recomputed nothing, sums agree");
+    }
+
+    #[test]
+    fn one_difference_ends_the_command_as_differing() {
+        let verdict = Verdict { findings: vec![finding()], checks: 1, cut: Vec::new() };
+        assert!(matches!(conclude(&verdict), Err(Ended::Differs(_))));
+        assert!(conclude(&Verdict::default()).is_ok());
+    }
+}

@@ -1,0 +1,232 @@
+//! The money of consistent books: a settlement, payments of which one was reversed, payouts of which one was returned,
+//! the ledger of all of it, and the counters of the papers.
+
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use super::chain::{Books, day, id};
+use crate::support::COUNTY;
+
+/// A ledger entry: its number, source, what it reverses, and its postings as account and amount.
+type Entry = (u32, &'static str, Uuid, Option<u32>, &'static [(u32, i64)]);
+
+impl Books<'_> {
+    pub async fn settlement(&self) {
+        let columns = vec![
+            ("id", id('s', 1).into()),
+            ("county_code", COUNTY.into()),
+            ("number", "ST-341823-2027-000001".into()),
+            ("order_id", id('o', 1).into()),
+            ("acceptance_id", id('c', 1).into()),
+            ("institution_id", self.institution.into()),
+            ("amount_fen", 834_118.into()),
+            ("received_fen", 750_000.into()),
+            ("settled_on", day().into()),
+            ("due_on", day().into()),
+            ("created_at", self.now()),
+        ];
+        self.put("settlement", columns).await;
+        // (number, household, quantity, price, unit, amount, received, paid out)
+        let lines = [
+            (1, 0, 99_050, 3_201, "jin", 634_118, 600_000, 500_000),
+            (2, 1, 50_000, 4_000, "kg", 200_000, 150_000, 100_000),
+        ];
+        let mut told = Vec::new();
+        for (number, household, quantity, price, unit, amount, received, paid_out) in lines {
+            let columns = vec![
+                ("id", id('t', number).into()),
+                ("settlement_id", id('s', 1).into()),
+                ("delivery_line_id", id('e', number).into()),
+                ("allocation_id", id('a', number).into()),
+                ("household_id", self.households[household].into()),
+                ("county_code", COUNTY.into()),
+                ("village_code", "341823100001".into()),
+                ("household_status", "registered".into()),
+                ("product_id", self.product.into()),
+                ("category", "tea".into()),
+                ("institution_id", self.institution.into()),
+                ("institution_kind", "school".into()),
+                ("sold_on", day().into()),
+                ("measure", "mass".into()),
+                ("quantity_base", quantity.into()),
+                ("price_fen", price.into()),
+                ("pricing_unit", unit.into()),
+                ("amount_fen", amount.into()),
+                ("received_fen", received.into()),
+                ("paid_out_fen", paid_out.into()),
+            ];
+            self.put("settlement_line", columns).await;
+            told.push(json!({
+                "id": id('t', number), "quantity_base": quantity, "price_fen": price, "amount_fen": amount
+            }));
+        }
+        self.event("settlement", id('s', 1), None, json!({ "amount_fen": 834_118, "lines": told })).await;
+    }
+
+    /// Accounts 1 receivable, 2 deposit, 3 and 4 payable, 5 escrow, 6 clearing, 7 rounding.
+    pub async fn ledger(&self) {
+        let (buyer, [one, other]) = (Some(self.institution), self.households.map(Some));
+        let owners = [buyer, buyer, one, other, None, None, None];
+        let kinds = ["receivable", "deposit", "payable", "payable", "escrow", "clearing", "rounding"];
+        let entries: [Entry; 7] = [
+            (1, "settlement", id('s', 1), None, &[(1, 834_118), (3, -634_118), (4, -200_000)]),
+            (2, "payment", id('p', 1), None, &[(5, 751_000), (1, -750_000), (2, -1_000)]),
+            (3, "payment", id('p', 2), None, &[(5, 5_000), (1, -5_000)]),
+            (4, "payment", id('p', 2), Some(3), &[(5, -5_000), (1, 5_000)]),
+            (5, "payout_batch", id('b', 1), None, &[(3, 500_000), (4, 120_000), (6, -620_000)]),
+            (6, "payout_batch", id('b', 1), None, &[(6, 500_000), (5, -500_000)]),
+            (7, "payout_batch", id('b', 1), None, &[(6, 120_000), (4, -120_000)]),
+        ];
+        for ((position, kind), owner) in (1_u32..).zip(kinds).zip(owners) {
+            let postings = entries.iter().flat_map(|entry| entry.4);
+            let balance: i64 =
+                postings.filter(|posting| posting.0 == position).map(|posting| posting.1).sum();
+            let columns = vec![
+                ("id", id('k', position).into()),
+                ("county_code", COUNTY.into()),
+                ("kind", kind.into()),
+                ("owner_id", owner.into()),
+                ("balance_fen", balance.into()),
+                ("created_at", self.now()),
+            ];
+            self.put("ledger_account", columns).await;
+        }
+        for (number, kind, source, reverses, postings) in entries {
+            self.entry(number, (kind, source), reverses, postings).await;
+        }
+    }
+
+    async fn entry(&self, number: u32, source: (&str, Uuid), reverses: Option<u32>, postings: &[(u32, i64)]) {
+        let columns = vec![
+            ("id", id('n', number).into()),
+            ("county_code", COUNTY.into()),
+            ("kind", source.0.into()),
+            ("source_kind", source.0.into()),
+            ("source_id", source.1.into()),
+            ("occurred_on", day().into()),
+            ("reverses_id", reverses.map(|reverses| id('n', reverses)).into()),
+            ("created_at", self.now()),
+        ];
+        self.put("ledger_entry", columns).await;
+        for (line, (account, amount)) in (1_i64..).zip(postings) {
+            let columns = vec![
+                ("entry_id", id('n', number).into()),
+                ("line_no", line.into()),
+                ("account_id", id('k', *account).into()),
+                ("occurred_on", day().into()),
+                ("amount_fen", (*amount).into()),
+            ];
+            self.put("ledger_posting", columns).await;
+        }
+    }
+
+    pub async fn payments(&self) {
+        self.payment((1, "recorded", 2), 751_000, 1_000, &[(1, 600_000), (2, 150_000)]).await;
+        self.payment((2, "reversed", 3), 5_000, 0, &[(2, 5_000)]).await;
+    }
+
+    async fn payment(&self, at: (u32, &str, u32), amount: i64, deposited: i64, parts: &[(u32, i64)]) {
+        let (number, state, entry) = at;
+        let columns = vec![
+            ("id", id('p', number).into()),
+            ("county_code", COUNTY.into()),
+            ("number", format!("PM-341823-2027-{number:06}").into()),
+            ("institution_id", self.institution.into()),
+            ("amount_fen", amount.into()),
+            ("deposited_fen", deposited.into()),
+            ("received_on", day().into()),
+            ("reference", "转账".into()),
+            ("state", state.into()),
+            ("recorded_by", id('x', 1).into()),
+            ("entry_id", id('n', entry).into()),
+            ("created_at", self.now()),
+            ("reversed_at", (state == "reversed").then(|| self.world.clock.now()).into()),
+        ];
+        self.put("payment", columns).await;
+        for (line, part) in parts {
+            let columns = vec![
+                ("payment_id", id('p', number).into()),
+                ("settlement_line_id", id('t', *line).into()),
+                ("settlement_id", id('s', 1).into()),
+                ("amount_fen", (*part).into()),
+            ];
+            self.put("payment_part", columns).await;
+        }
+        let after = json!({ "amount_fen": amount, "deposited_fen": deposited, "parts": told(parts) });
+        self.event("payment", id('p', number), None, after).await;
+    }
+
+    pub async fn payouts(&self) {
+        self.batch(1, "executed", 620_000, 2).await;
+        self.payout((1, 1, 0), "paid", (Some(5), Some(6)), &[(1, 500_000)]).await;
+        self.payout((2, 1, 1), "returned", (Some(5), Some(7)), &[(2, 120_000)]).await;
+        self.batch(2, "drafted", 100_000, 1).await;
+        self.payout((3, 2, 1), "drafted", (None, None), &[(2, 100_000)]).await;
+    }
+
+    async fn batch(&self, number: u32, state: &str, amount: i64, payouts: i64) {
+        let columns = vec![
+            ("id", id('b', number).into()),
+            ("county_code", COUNTY.into()),
+            ("number", format!("PB-341823-2027-{number:06}").into()),
+            ("state", state.into()),
+            ("up_to", day().into()),
+            ("amount_fen", amount.into()),
+            ("payout_count", payouts.into()),
+            ("made_by", id('x', 1).into()),
+            ("made_at", self.now()),
+            ("approved_at", (state != "drafted").then(|| self.world.clock.now()).into()),
+            ("executed_at", (state == "executed").then(|| self.world.clock.now()).into()),
+        ];
+        self.put("payout_batch", columns).await;
+        self.event("payout_batch", id('b', number), None, json!({ "amount_fen": amount })).await;
+    }
+
+    /// A payout `(number, batch, household)` with its instruction and result entries.
+    async fn payout(
+        &self,
+        at: (u32, u32, usize),
+        state: &str,
+        entries: (Option<u32>, Option<u32>),
+        parts: &[(u32, i64)],
+    ) {
+        let (number, batch, household) = at;
+        let amount: i64 = parts.iter().map(|part| part.1).sum();
+        let columns = vec![
+            ("id", id('h', number).into()),
+            ("batch_id", id('b', batch).into()),
+            ("county_code", COUNTY.into()),
+            ("household_id", self.households[household].into()),
+            ("amount_fen", amount.into()),
+            ("state", state.into()),
+            ("instruction_entry_id", entries.0.map(|entry| id('n', entry)).into()),
+            ("result_entry_id", entries.1.map(|entry| id('n', entry)).into()),
+            ("return_reason", (state == "returned").then_some("账号不符").into()),
+        ];
+        self.put("payout", columns).await;
+        for (line, part) in parts {
+            let columns = vec![
+                ("payout_id", id('h', number).into()),
+                ("settlement_line_id", id('t', *line).into()),
+                ("amount_fen", (*part).into()),
+            ];
+            self.put("payout_part", columns).await;
+        }
+        self.event("payout", id('h', number), None, json!({ "amount_fen": amount, "parts": told(parts) }))
+            .await;
+    }
+
+    pub async fn counters(&self) {
+        for (series, value) in [("PO", 50), ("DN", 2), ("ST", 1), ("PM", 2), ("PB", 2)] {
+            let columns = vec![("name", format!("{series}-341823-2027").into()), ("value", value.into())];
+            self.put("counter", columns).await;
+        }
+    }
+}
+
+/// Parts as the trail tells them.
+fn told(parts: &[(u32, i64)]) -> Vec<Json> {
+    let told =
+        |(line, amount): &(u32, i64)| json!({ "settlement_line_id": id('t', *line), "amount_fen": amount });
+    parts.iter().map(told).collect()
+}
