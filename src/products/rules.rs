@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn every_member_that_is_wrong_is_named() {
-        let wrong: [(&str, fn(&mut NewProduct)); 12] = [
+        type Spoil = fn(&mut NewProduct);
+        let wrong: [(&str, Spoil); 12] = [
             ("/code", |product| product.code = "Tea".to_owned()),
             ("/code", |product| product.code = "-tea".to_owned()),
             ("/category", |product| product.category = "茶叶".to_owned()),
@@ -225,7 +226,7 @@ mod tests {
     #[test]
     fn changes_leave_what_they_do_not_name() {
         let changes = Changes { name: Some("涌溪火青".to_owned()), ..Changes::default() };
-        let changed = changes.applied_to(tea());
-        assert_eq!(changed, NewProduct { name: "涌溪火青".to_owned(), ..tea() });
+        let renamed = changes.applied_to(tea());
+        assert_eq!(renamed, NewProduct { name: "涌溪火青".to_owned(), ..tea() });
     }
 }

@@ -149,22 +149,25 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Vec<ProductRow>, DbErr> {
     let mut values: Vec<Value> = Vec::new();
-    let mut wheres = String::new();
+    let mut wheres = vec!["true".to_owned()];
     if let Some(county_code) = county_code {
         values.push(county_code.into());
-        wheres.push_str(&format!(" and county_code = ${}", values.len()));
+        wheres.push(format!("county_code = ${}", values.len()));
     }
     if let Some(category) = category {
         values.push(category.into());
-        wheres.push_str(&format!(" and category = ${}", values.len()));
+        wheres.push(format!("category = ${}", values.len()));
     }
     if let Some(before) = page.before {
         values.push(before.into());
-        wheres.push_str(&format!(" and id < ${}", values.len()));
+        wheres.push(format!("id < ${}", values.len()));
     }
     values.push(i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX).into());
     let limit = values.len();
-    let sql = format!("select {COLUMNS} from product where true{wheres} order by id desc limit ${limit}");
+    let sql = format!(
+        "select {COLUMNS} from product where {} order by id desc limit ${limit}",
+        wheres.join(" and ")
+    );
     db::rows(connection, &sql, values).await
 }
 
