@@ -57,10 +57,28 @@ pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output 
     let patience = Duration::from_secs(settings.request_seconds_max.saturating_mul(2));
     let acceptor = Bounded::new(listener, settings.connections_max, patience);
     let finish = Duration::from_secs(FINISH_SECONDS);
+    let housekeeping = tokio::spawn(keep_house(app.clone()));
     let served =
         Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(endpoint, stop, Some(finish)).await;
+    housekeeping.abort();
     app.db.close().await?;
     Ok(served?)
+}
+
+/// Releases expired holds and forgets old idempotency answers, for as long as the service runs. Every process does it;
+/// each row is claimed once.
+async fn keep_house(app: App) {
+    let mut pause = tokio::time::interval(Duration::from_secs(app.settings.sweep_seconds));
+    pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        pause.tick().await;
+        if let Err(failure) = orders::sweep(&app).await {
+            tracing::warn!(%failure, "expired holds could not be released");
+        }
+        if let Err(failure) = idempotency::forget_old(&app).await {
+            tracing::warn!(%failure, "old idempotency answers could not be forgotten");
+        }
+    }
 }
 
 /// Log lines go to stderr as JSON objects, or as text for people.

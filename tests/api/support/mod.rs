@@ -64,6 +64,7 @@ impl World {
             redis_url: std::env::var("ZHUXIAO_TEST_REDIS_URL").ok(),
             password_hash_kib: 1_024,
             password_hashes_parallel: 2,
+            sweep_seconds: 3_600,
             ..Settings::default()
         };
         change(&mut settings);
