@@ -1,6 +1,8 @@
 //! Money in: what institutions paid, which settlements it pays and what stays as a deposit. A payment is never edited;
 //! one that was wrong is reversed, and the ledger keeps both.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -14,6 +16,7 @@ use crate::ledger::{self, AccountKey, AccountKind, NewEntry};
 use crate::members::access::{Caller, Role, Scope};
 use crate::money::Fen;
 use crate::numbers::{self, Series};
+use crate::orders;
 use crate::refusal::{Failure, Outcome, Refusal};
 use crate::settlement::{ReceivedPart, receipts};
 use crate::trail::{self, Event};
@@ -185,8 +188,10 @@ fn entry_of(id: Uuid, payer: &store::Payer, new: &NewPayment, settled: Fen, depo
 }
 
 /// Orders whose settlements are all received now, and that are rated, are closed.
-async fn close_finished(_txn: &WriteTxn, _parts: &[ReceivedPart], _now: DateTime<Utc>) -> Outcome<()> {
-    Ok(())
+async fn close_finished(txn: &WriteTxn, parts: &[ReceivedPart], now: DateTime<Utc>) -> Outcome<()> {
+    let settlement_ids: BTreeSet<Uuid> = parts.iter().map(|part| part.settlement_id).collect();
+    let settlement_ids: Vec<Uuid> = settlement_ids.into_iter().collect();
+    orders::close_finished(txn, &settlement_ids, now).await
 }
 
 fn figures(payment: &PaymentView, parts: &[ReceivedPart]) -> Json {

@@ -236,6 +236,7 @@ impl Purse {
         for role in Role::ALL.into_iter().filter(|role| !roles.contains(role)) {
             people.push(match role {
                 Role::Household => self.world.person(role, Place::Household(household)).await,
+                Role::Helper => self.world.person(role, Place::Pairings).await,
                 Role::Buyer | Role::Approver => {
                     self.world.person(role, Place::Institution(self.school)).await
                 }
@@ -257,7 +258,6 @@ async fn a_payment_pays_the_oldest_settlement_first_and_splits_the_next_to_the_f
     let homes = purse.households(3).await;
     purse.sold(&[(homes[0], 500)]).await;
     let owed: Vec<(Uuid, i64)> = homes.iter().map(|home| (*home, 20_000)).collect();
-    purse.world.clock.advance(chrono::TimeDelta::days(1));
     purse.sold(&owed).await;
 
     let payment = purse.pay("105.00").await;
@@ -286,6 +286,23 @@ async fn what_is_over_stays_on_the_deposit_of_the_institution() {
     assert_eq!((&ahead["settled"], &ahead["deposited"]), (&json!("0.00"), &json!("0.55")));
     assert_eq!(purse.balances().await, ["124.00", "0.00", "0.00", "0.00", "-24.00"]);
     assert_eq!(purse.received_and_paid_out(home).await, (10_000, 0));
+}
+
+#[tokio::test]
+async fn a_rated_order_is_closed_by_the_payment_that_pays_the_last_of_it() {
+    let purse = Purse::open().await;
+    let home = purse.households(1).await[0];
+    let settlement = purse.sold(&[(home, 10_000)]).await;
+    let buyer = purse.world.person(Role::Buyer, Place::Institution(purse.school)).await;
+    let shown = purse.world.get(&buyer, &format!("/v1/settlements/{settlement}")).await.ok();
+    let order = shown["order_id"].as_str().unwrap().to_owned();
+    let sql = "update purchase_order set rating = 5 where id = $1";
+    purse.world.execute(sql, vec![order.parse::<Uuid>().unwrap().into()]).await;
+    for (amount, state) in [("99.99", "settled"), ("0.01", "closed")] {
+        purse.pay(amount).await;
+        let shown = purse.world.get(&buyer, &format!("/v1/orders/{order}")).await.ok();
+        assert_eq!(shown["state"], state, "{shown}");
+    }
 }
 
 #[tokio::test]
