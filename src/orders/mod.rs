@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ConnectionTrait;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
