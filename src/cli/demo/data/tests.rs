@@ -65,7 +65,7 @@ fn every_product_has_possible_numbers() {
         assert!(product.pack_base >= 0 && product.pack_base <= product.lot_min_base, "{product:?}");
         assert!(!product.season_months.is_empty() && product.season_months.is_sorted(), "{product:?}");
         assert!(product.season_months.iter().all(|month| (1..=12).contains(month)), "{product:?}");
-        assert_eq!(product.measure == Measure::Mass, product.pricing_unit == PricingUnit::Jin, "{product:?}");
+        assert_eq!(product.measure == Measure::Mass, product.pricing_unit == Unit::Jin, "{product:?}");
     }
 }
 
@@ -145,6 +145,7 @@ fn institutions_are_made_up_sit_in_the_county_and_cover_every_buyer() {
     let mapped: BTreeSet<String> = institutions.iter().map(|row| row.source_buyer.clone()).collect();
     let buyers: BTreeSet<String> = purchase_lines().unwrap().into_iter().map(|line| line.buyer).collect();
     let names: BTreeSet<&str> = institutions.iter().map(|row| row.name.as_str()).collect();
+    assert!(buyers.iter().all(|buyer| buyer.starts_with("buyer-")), "a buyer is a number, not a name");
     assert_eq!((mapped.len(), names.len()), (33, 33));
     assert_eq!(mapped, buyers);
 }
