@@ -123,6 +123,25 @@ pub enum LeftOut {
     NoQuantity,
 }
 
+impl LeftOut {
+    /// For people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotACountyProduct => "not a product of the county",
+            Self::ProcessedElsewhere => "processed elsewhere",
+            Self::PreparationNotOffered => "prepared in a way that is not offered",
+            Self::Seafood => "seafood",
+            Self::UnitNotConvertible => "in a unit that cannot be converted",
+            Self::UnitContradictory => "in a unit that contradicts itself",
+            Self::NamedOrigin => "of a named place elsewhere",
+            Self::NotFood => "not food",
+            Self::UnclearName => "unclear name",
+            Self::NoQuantity => "without a possible quantity",
+        }
+    }
+}
+
 /// What one kind of goods in one sale unit stands for: a product and a base quantity, or a reason.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Mapping {
@@ -314,9 +333,12 @@ pub fn mapped_orders() -> Result<MappedLines, DataError> {
     let mapping = mapping()?;
     let mapping: BTreeMap<(&str, &str), &Mapping> =
         mapping.iter().map(|row| ((row.sku_name.as_str(), row.sale_unit.as_str()), row)).collect();
-    let exceptions: BTreeMap<i64, LeftOut> = exceptions()?.into_iter().map(|row| (row.line, row.reason)).collect();
-    let mut orders: Vec<MappedOrder> =
-        institutions()?.into_iter().map(|institution| MappedOrder { institution, lines: Vec::new() }).collect();
+    let exceptions: BTreeMap<i64, LeftOut> =
+        exceptions()?.into_iter().map(|row| (row.line, row.reason)).collect();
+    let mut orders: Vec<MappedOrder> = institutions()?
+        .into_iter()
+        .map(|institution| MappedOrder { institution, lines: Vec::new() })
+        .collect();
     let mut left_out: BTreeMap<LeftOut, usize> = BTreeMap::new();
     for line in purchase_lines()? {
         let number = line.line;

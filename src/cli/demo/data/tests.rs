@@ -118,7 +118,8 @@ fn mapped_and_left_out_lines_add_up_to_all_lines() {
     assert_eq!(lines.mapped + lines.left_out.values().sum::<usize>(), 1315);
     assert_eq!(lines.left_out.get(&LeftOut::UnitContradictory), Some(&4));
     assert_eq!(lines.orders.len(), 33);
-    let kept: BTreeSet<i64> = lines.orders.iter().flat_map(|order| &order.lines).map(|line| line.line).collect();
+    let kept: BTreeSet<i64> =
+        lines.orders.iter().flat_map(|order| &order.lines).map(|line| line.line).collect();
     assert_eq!(kept.len(), lines.mapped, "no line is in two orders");
     assert!(exceptions().unwrap().iter().all(|exception| !kept.contains(&exception.line)));
 }
@@ -168,5 +169,7 @@ fn there_are_60_surnames_150_given_names_and_12_cooperatives_in_the_county() {
     let townships = codes_at(RegionLevel::Township);
     let cooperatives = cooperatives().unwrap();
     assert_eq!(cooperatives.len(), 12);
-    assert!(cooperatives.iter().all(|row| row.name.starts_with("示范") && townships.contains(&row.township_code)));
+    assert!(
+        cooperatives.iter().all(|row| row.name.starts_with("示范") && townships.contains(&row.township_code))
+    );
 }
