@@ -18,6 +18,7 @@ use thiserror::Error;
 pub use number::{looks_like_lost_digits, parse_date};
 pub use report::{BadCell, ImportReport, report_csv};
 
+use crate::refusal::{Failure, Outcome, Refusal};
 use gather::Titles;
 
 /// How files of Excel 97 to 2003, and workbooks with a password, begin.
@@ -90,6 +91,12 @@ impl Table {
         } else {
             delimited::read(bytes, &titles, limits)
         }
+    }
+
+    /// [`Table::read`] beside the threads that serve requests: a large workbook takes a second of work.
+    pub async fn read_beside(bytes: Vec<u8>, wanted: &'static [Column]) -> Outcome<Self> {
+        let read = tokio::task::spawn_blocking(move || Self::read(&bytes, wanted)).await;
+        Ok(read.map_err(|error| Failure::Broken(error.to_string()))?.map_err(Refusal::from)?)
     }
 
     /// The cell's text, empty when the cell or the whole column is missing.
@@ -172,6 +179,15 @@ pub enum SheetError {
     Corrupt(&'static str),
     #[error("the file holds no text")]
     Empty,
+}
+
+impl From<SheetError> for Refusal {
+    fn from(error: SheetError) -> Self {
+        match error {
+            SheetError::TooLarge { limit } => Self::BodyTooLarge { limit_bytes: limit },
+            other => Self::invalid("", other),
+        }
+    }
 }
 
 #[cfg(test)]

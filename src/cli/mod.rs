@@ -11,6 +11,7 @@ use crate::settings::{SettingError, Settings};
 mod admin;
 mod audit;
 pub mod demo;
+pub mod import;
 pub mod metrics;
 pub mod migrate;
 pub mod openapi;
@@ -53,6 +54,8 @@ enum Command {
     Audit,
     /// Fill an empty database with a made-up year of a county, and serve it
     Demo(demo::DemoArgs),
+    /// Bring a table of regions or households in
+    Import(import::ImportArgs),
     /// Write the contract (OpenAPI) to stdout
     Openapi,
     /// Make people who sign in
@@ -154,6 +157,7 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
         Command::Migrate => migrate::run(common).await,
         Command::Demo(args) => demo::run(common, &args).await,
         Command::Audit => audit::run(common).await,
+        Command::Import(args) => import::run(common, &args).await,
         Command::Openapi => openapi::run().await,
         Command::Admin(command) => admin::run(common, command).await,
     }

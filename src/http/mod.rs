@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod body;
 pub mod edge;
+pub mod imports;
 pub mod listener;
 pub mod page;
 pub mod problem;

@@ -5,6 +5,7 @@ use poem::http::StatusCode;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object};
 
+use crate::http::imports::RefusedCell;
 use crate::http::scalars::Amount;
 use crate::refusal::{Failure, LineShortfall, Refusal};
 
@@ -29,6 +30,8 @@ pub struct ProblemBody {
     pub pointer: Option<String>,
     /// What could not be filled, per line of the order.
     pub shortfalls: Option<Vec<Shortfall>>,
+    /// The cells of an imported table that were refused, at most 1,000.
+    pub cells: Option<Vec<RefusedCell>>,
 }
 
 /// What could not be filled of one line.
@@ -328,6 +331,7 @@ fn body(status: u16, code: &str, detail: impl Into<String>) -> Json<ProblemBody>
         request_id: crate::http::edge::current_request_id(),
         pointer: None,
         shortfalls: None,
+        cells: None,
     })
 }
 

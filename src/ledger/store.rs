@@ -273,15 +273,15 @@ pub async fn list_accounts(
         values.push(value);
         format!("${}", values.len())
     };
-    let mut conditions = "account.county_code >= $1 and account.county_code < $2".to_owned();
+    let mut conditions = vec!["account.county_code >= $1 and account.county_code < $2".to_owned()];
     if let Some(kind) = filter.kind {
-        conditions += &format!(" and account.kind = {}", bind(kind.as_str().into()));
+        conditions.push(format!("account.kind = {}", bind(kind.as_str().into())));
     }
     if let Some(owner_id) = filter.owner_id {
-        conditions += &format!(" and account.owner_id = {}", bind(owner_id.into()));
+        conditions.push(format!("account.owner_id = {}", bind(owner_id.into())));
     }
     if let Some(before) = request.before {
-        conditions += &format!(" and account.id < {}", bind(before.into()));
+        conditions.push(format!("account.id < {}", bind(before.into())));
     }
     let balance = filter.as_of.map_or_else(
         || "account.balance_fen".to_owned(),
@@ -295,7 +295,8 @@ pub async fn list_accounts(
     );
     let sql = format!(
         "select account.id, account.county_code, account.kind, account.owner_id, {balance} as balance_fen
-         from ledger_account account where {conditions} order by account.id desc limit $3"
+         from ledger_account account where {} order by account.id desc limit $3",
+        conditions.join(" and ")
     );
     db::rows(connection, &sql, values).await
 }

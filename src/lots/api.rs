@@ -164,12 +164,12 @@ pub struct LotImportReport {
     pub refused: Vec<LotCellRefused>,
 }
 
-#[OpenApi(prefix_path = "/v1", tag = "Tag::Lots")]
+#[OpenApi(prefix_path = "/v1")]
 impl Api {
     /// Offer a lot
     ///
     /// A household offers its own; helpers and officers for a household they name. Needs an Idempotency-Key.
-    #[oai(path = "/lots", method = "post", operation_id = "offer_lot")]
+    #[oai(path = "/lots", method = "post", operation_id = "offer_lot", tag = "Tag::Lots")]
     async fn offer_lot(
         &self,
         caller: Signed,
@@ -191,7 +191,7 @@ impl Api {
     /// List lots
     ///
     /// Those that exist for you, newest first: your own, your households', your region's; for buyers those on sale.
-    #[oai(path = "/lots", method = "get", operation_id = "list_lots")]
+    #[oai(path = "/lots", method = "get", operation_id = "list_lots", tag = "Tag::Lots")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the contract")]
     async fn list_lots(
         &self,
@@ -217,7 +217,7 @@ impl Api {
     /// Read a lot
     ///
     /// With the version to edit it by. For buyers only while it is on sale.
-    #[oai(path = "/lots/:id", method = "get", operation_id = "get_lot")]
+    #[oai(path = "/lots/:id", method = "get", operation_id = "get_lot", tag = "Tag::Lots")]
     async fn get_lot(&self, caller: Signed, id: Path<Uuid>) -> Answer<Versioned<Lot>> {
         let lot = super::get(&self.0, &caller, id.0).await?;
         Ok(Versioned::new(lot.version, shape(lot, &caller)))
@@ -226,7 +226,7 @@ impl Api {
     /// Edit a lot
     ///
     /// Price, quantity and last day. What is promised to buyers stays promised at the price it was promised at.
-    #[oai(path = "/lots/:id", method = "patch", operation_id = "edit_lot")]
+    #[oai(path = "/lots/:id", method = "patch", operation_id = "edit_lot", tag = "Tag::Lots")]
     async fn edit_lot(
         &self,
         caller: Signed,
@@ -243,7 +243,7 @@ impl Api {
     /// Withdraw a lot
     ///
     /// Nothing more is sold of it; what is held or confirmed stays promised.
-    #[oai(path = "/lots/:id/withdraw", method = "post", operation_id = "withdraw_lot")]
+    #[oai(path = "/lots/:id/withdraw", method = "post", operation_id = "withdraw_lot", tag = "Tag::Lots")]
     async fn withdraw_lot(&self, caller: Signed, id: Path<Uuid>) -> Answer<Versioned<Lot>> {
         let lot = super::withdraw(&self.0, &caller, id.0).await?;
         Ok(Versioned::new(lot.version, shape(lot, &caller)))
@@ -253,7 +253,7 @@ impl Api {
     ///
     /// A csv or xlsx file of lots of households of your region, all or nothing; the same file twice adds nothing.
     /// `dry_run=true` only says what would happen. For officers.
-    #[oai(path = "/lots/import", method = "post", operation_id = "import_lots")]
+    #[oai(path = "/lots/import", method = "post", operation_id = "import_lots", tag = "Tag::Lots")]
     async fn import_lots(
         &self,
         caller: Signed,

@@ -106,19 +106,19 @@ pub async fn list(
         format!("${}", values.len())
     };
     let mut conditions = match payers {
-        Payers::In(region) => format!(
-            "institution.region_code >= {} and institution.region_code < {}",
-            bind(region.from.clone().into()),
-            bind(region.before.clone().into())
-        ),
-        Payers::One(id) => format!("payment.institution_id = {}", bind((*id).into())),
+        Payers::In(region) => vec![
+            format!("institution.region_code >= {}", bind(region.from.clone().into())),
+            format!("institution.region_code < {}", bind(region.before.clone().into())),
+        ],
+        Payers::One(id) => vec![format!("payment.institution_id = {}", bind((*id).into()))],
     };
     if let Some(id) = institution_id {
-        conditions += &format!(" and payment.institution_id = {}", bind(id.into()));
+        conditions.push(format!("payment.institution_id = {}", bind(id.into())));
     }
     if let Some(before) = request.before {
-        conditions += &format!(" and payment.id < {}", bind(before.into()));
+        conditions.push(format!("payment.id < {}", bind(before.into())));
     }
+    let conditions = conditions.join(" and ");
     let sql = format!(
         "select {COLUMNS} from payment join institution on institution.id = payment.institution_id
          where {conditions} order by payment.id desc limit $1"

@@ -229,7 +229,7 @@ async fn settle_results(
             entry_id,
         }));
     }
-    if usize::try_from(store::store_results(txn, batch.id, &rows).await?).ok() != Some(rows.len()) {
+    if usize::try_from(store::store_results(txn, &rows).await?).ok() != Some(rows.len()) {
         return Err(changed_under_lock(batch.id));
     }
     let returned: Vec<Uuid> = returned.iter().map(|(payout, _)| payout.id).collect();

@@ -260,17 +260,18 @@ pub struct ResultRow<'a> {
     pub entry_id: Uuid,
 }
 
-/// Stores results of payouts that have none and answers how many there were.
-pub async fn store_results(txn: &WriteTxn, batch_id: Uuid, results: &[ResultRow<'_>]) -> Result<u64, DbErr> {
+/// Stores results of payouts that have none and answers how many there were. They are of a batch that is locked.
+pub async fn store_results(txn: &WriteTxn, results: &[ResultRow<'_>]) -> Result<u64, DbErr> {
     let columns = [
         ("id", ColumnType::Uuid),
         ("state", ColumnType::Text),
         ("entry_id", ColumnType::Uuid),
         ("reason", ColumnType::Text),
     ];
+    // Without the batch: SQLite would take its index and read the whole set again for each of its payouts.
     let sql = format!(
         "update payout as kept set state = told.state, result_entry_id = told.entry_id, return_reason = told.reason
-         from ({}) as told where kept.id = told.id and kept.batch_id = $2 and kept.state = 'instructed'",
+         from ({}) as told where kept.id = told.id and kept.state = 'instructed'",
         db::set_rows(txn.get_database_backend(), "$1", &columns)
     );
     let rows = results.iter().map(|row| {
@@ -281,7 +282,7 @@ pub async fn store_results(txn: &WriteTxn, batch_id: Uuid, results: &[ResultRow<
             json!(row.result.reason()),
         ]
     });
-    db::change(txn, &sql, [db::set_parameter(rows.collect()), batch_id.into()]).await
+    db::change(txn, &sql, [db::set_parameter(rows.collect())]).await
 }
 
 /// The settlement lines that payouts pay.

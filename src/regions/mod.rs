@@ -18,7 +18,7 @@ mod store;
 mod table;
 
 pub use rules::{Level, Region, county_of, normalise, parent_of};
-pub use table::{RegionImport, import};
+pub use table::{COLUMNS, RegionImport, import};
 
 /// A region to be added.
 pub type NewRegion = Region;

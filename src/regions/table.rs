@@ -15,7 +15,8 @@ use crate::refusal::Outcome;
 use crate::sheet::{BadCell, Column, ImportReport, Row, Table, parse_date};
 use crate::trail::{self, Actor, Event};
 
-const COLUMNS: [Column; 5] = [
+/// The columns of a table of regions.
+pub const COLUMNS: [Column; 5] = [
     Column { key: "code", titles: &["区划代码", "代码", "code12", "code9"], required: true },
     Column { key: "name", titles: &["名称", "区划名称"], required: true },
     Column { key: "level", titles: &["级别"], required: false },

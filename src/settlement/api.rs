@@ -96,7 +96,6 @@ impl Api {
     /// Newest first. Buyers see those of their institution, households and helpers those with a line of theirs,
     /// officials those of their region.
     #[oai(path = "/settlements", method = "get", operation_id = "list_settlements")]
-    #[expect(clippy::too_many_arguments, reason = "one argument per query parameter")]
     async fn list_settlements(
         &self,
         caller: Signed,

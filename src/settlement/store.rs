@@ -168,29 +168,30 @@ pub async fn list(
         Some(seen) => ("s", "settlement s".to_owned(), seen),
         None => ("own", own_sums(&sight.of_line(&mut bound)), "true".to_owned()),
     };
-    let mut conditions = seen;
+    let mut conditions = vec![seen];
     if let Some(id) = filter.id {
-        conditions += &format!(" and s.id = {}", bound.name(id));
+        conditions.push(format!("s.id = {}", bound.name(id)));
     }
     if let Some(institution_id) = filter.institution_id {
-        conditions += &format!(" and s.institution_id = {}", bound.name(institution_id));
+        conditions.push(format!("s.institution_id = {}", bound.name(institution_id)));
     }
     if let Some(state) = filter.state {
         let (amount, received) = (format!("{figures}.amount_fen"), format!("{figures}.received_fen"));
-        conditions += &match state {
-            SettlementState::Open => format!(" and {received} = 0 and {amount} > 0"),
-            SettlementState::PartPaid => format!(" and {received} > 0 and {received} < {amount}"),
-            SettlementState::Paid => format!(" and {received} = {amount}"),
-        };
+        conditions.push(match state {
+            SettlementState::Open => format!("{received} = 0 and {amount} > 0"),
+            SettlementState::PartPaid => format!("{received} > 0 and {received} < {amount}"),
+            SettlementState::Paid => format!("{received} = {amount}"),
+        });
     }
     if let Some(before) = request.before {
-        conditions += &format!(" and s.id < {}", bound.name(before));
+        conditions.push(format!("s.id < {}", bound.name(before)));
     }
     let limit = bound.name(i64::try_from(request.limit.saturating_add(1)).unwrap_or(i64::MAX));
     let sql = format!(
         "select s.id, s.number, s.county_code, s.order_id, s.acceptance_id, s.institution_id, {figures}.amount_fen,
                 {figures}.received_fen, s.settled_on, s.due_on
-         from {source} where {conditions} order by s.id desc limit {limit}"
+         from {source} where {} order by s.id desc limit {limit}",
+        conditions.join(" and ")
     );
     let rows: Vec<SettlementRow> = db::rows(connection, &sql, bound.0).await?;
     Ok(rows.into_iter().map(SettlementView::from).collect())

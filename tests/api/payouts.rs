@@ -1,4 +1,4 @@
-//! The specification of /v1/payout_batches, as tests over HTTP.
+//! The specification of `/v1/payout_batches`, as tests over HTTP.
 
 use reqwest::Method;
 use serde_json::{Value as Json, json};

@@ -71,7 +71,7 @@ async fn every_operation_has_id_summary_description_tag_and_security_or_is_publi
         for member in ["summary", "description"] {
             assert!(operation[member].as_str().is_some_and(|text| !text.is_empty()), "{id} has no {member}");
         }
-        assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{id}");
+        assert!(operation["tags"].as_array().is_some_and(|tags| !tags.is_empty()), "{id} has no tag");
         let is_secured = operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
         assert_ne!(is_secured, PUBLIC_OPERATIONS.contains(&id), "{id} is secured, or public, not both");
     }

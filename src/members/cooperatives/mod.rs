@@ -105,21 +105,20 @@ pub async fn insert(txn: &WriteTxn, app: &App, actor: &Actor, new: &NewCooperati
     Ok(row.id)
 }
 
-/// Makes a household a member from today on, inside an open transaction; `false` when it is one already.
-pub async fn add_member(
+/// Makes households of a county members from today on, inside an open transaction. Answers how many were not.
+pub async fn add_members(
     txn: &WriteTxn,
     app: &App,
     actor: &Actor,
     cooperative_id: Uuid,
-    household_id: Uuid,
-) -> Outcome<bool> {
+    county_code: &str,
+    households: &[Uuid],
+) -> Outcome<usize> {
     let (now, today) = (app.clock.now(), app.clock.today());
-    if !store::add_member(txn, cooperative_id, household_id, today).await? {
-        return Ok(false);
-    }
-    let event = member_event("add_cooperative_member", cooperative_id, household_id);
-    trail::record(txn, &app.ids, now, actor, vec![event]).await?;
-    Ok(true)
+    let added = store::add_members(txn, cooperative_id, households, today).await?;
+    let event = |household| member_event("add_cooperative_member", county_code, cooperative_id, household);
+    trail::record(txn, &app.ids, now, actor, added.iter().map(|id| event(*id)).collect()).await?;
+    Ok(added.len())
 }
 
 /// Makes a cooperative in the officer's region.
@@ -158,9 +157,9 @@ pub async fn join(app: &App, caller: &Caller, id: Uuid, household_id: Uuid) -> O
     app.db
         .write(|| async {
             let txn = app.db.begin().await?;
-            store::find(&txn, scope, id).await?.ok_or(Refusal::NotFound("cooperative"))?;
+            let found = store::find(&txn, scope, id).await?.ok_or(Refusal::NotFound("cooperative"))?;
             households::visible(&txn, &caller.scope, household_id, today).await?;
-            add_member(&txn, app, &caller.actor(), id, household_id).await?;
+            add_members(&txn, app, &caller.actor(), id, &found.county_code, &[household_id]).await?;
             let row = store::find(&txn, scope, id).await?.ok_or(Refusal::NotFound("cooperative"))?;
             txn.commit(view(row)?).await
         })
@@ -175,20 +174,20 @@ pub async fn leave(app: &App, caller: &Caller, id: Uuid, household_id: Uuid) -> 
     app.db
         .write(|| async {
             let txn = app.db.begin().await?;
-            store::find(&txn, scope, id).await?.ok_or(Refusal::NotFound("cooperative"))?;
+            let found = store::find(&txn, scope, id).await?.ok_or(Refusal::NotFound("cooperative"))?;
             if !store::remove_member(&txn, id, household_id, yesterday).await? {
                 return Err(Refusal::NotFound("member").into());
             }
-            let event = member_event("remove_cooperative_member", id, household_id);
+            let event = member_event("remove_cooperative_member", &found.county_code, id, household_id);
             trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
             txn.commit(()).await
         })
         .await
 }
 
-fn member_event(action: &'static str, cooperative_id: Uuid, household_id: Uuid) -> Event {
+fn member_event(action: &'static str, county_code: &str, cooperative_id: Uuid, household_id: Uuid) -> Event {
     Event {
-        county_code: None,
+        county_code: Some(county_code.to_owned()),
         household_id: Some(household_id),
         action,
         subject_kind: "cooperative",

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 use uuid::Uuid;
 
-use crate::db::{self, WriteTxn};
+use crate::db::{self, ColumnType, WriteTxn};
 use crate::http::page::PageRequest;
 use crate::members::access::RegionScope;
 
@@ -66,24 +66,32 @@ pub async fn insert(txn: &WriteTxn, row: &Row) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Makes a household a member from a day on; `false` when it is one already. A membership that ended on or after that
-/// day is opened again.
-pub async fn add_member(
+/// Makes households members from a day on, in one statement, and answers those that were not. A membership that ended on
+/// or after that day is opened again.
+pub async fn add_members(
     txn: &WriteTxn,
     cooperative_id: Uuid,
-    household_id: Uuid,
+    households: &[Uuid],
     from_on: NaiveDate,
-) -> Result<bool, DbErr> {
-    let sql = "insert into cooperative_member (cooperative_id, household_id, from_on)
-               select cooperative.id, $2, $3 from cooperative
-               where cooperative.id = $1
-                 and not exists (select 1 from cooperative_member as member
-                                 where member.cooperative_id = $1 and member.household_id = $2
-                                   and member.to_on is null)
-               on conflict (cooperative_id, household_id, from_on) do update set to_on = null
-                 where cooperative_member.to_on is not null";
-    let values = [cooperative_id.into(), household_id.into(), from_on.into()];
-    Ok(db::change(txn, sql, values).await? == 1)
+) -> Result<Vec<Uuid>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Added {
+        household_id: Uuid,
+    }
+    let wanted = db::set_rows(txn.get_database_backend(), "$1", &[("household_id", ColumnType::Uuid)]);
+    let sql = format!(
+        "insert into cooperative_member (cooperative_id, household_id, from_on)
+         select $2, wanted.household_id, $3 from ({wanted}) as wanted
+         where not exists (select 1 from cooperative_member as member
+                           where member.cooperative_id = $2 and member.household_id = wanted.household_id
+                             and member.to_on is null)
+         on conflict (cooperative_id, household_id, from_on) do update set to_on = null
+           where cooperative_member.to_on is not null
+         returning household_id"
+    );
+    let parameter = db::set_parameter(households.iter().map(|id| vec![db::set_id(*id)]).collect());
+    let added: Vec<Added> = db::rows(txn, &sql, [parameter, cooperative_id.into(), from_on.into()]).await?;
+    Ok(added.into_iter().map(|added| added.household_id).collect())
 }
 
 /// Ends a membership; `false` when there is none.

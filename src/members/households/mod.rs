@@ -12,6 +12,7 @@ use crate::members::access::{Caller, RegionScope, Role, Scope};
 use crate::members::sealed::Sealed;
 use crate::refusal::{Failure, Outcome, Refusal};
 use crate::regions;
+use crate::sheet::{ImportReport, Table};
 use crate::trail::{self, Event};
 
 pub mod api;
@@ -23,7 +24,7 @@ mod table;
 pub use bulk::{NewHousehold, insert_many};
 pub use rules::{Status, VisitOutcome, mask_bank_account, mask_name};
 pub use store::Filter;
-pub use table::{HouseholdImport, import};
+pub use table::{COLUMNS, HouseholdImport, import};
 
 /// Who may read households; buyers and administrators have no business with them.
 const READERS: [Role; 5] = [Role::Household, Role::Helper, Role::Officer, Role::Finance, Role::Auditor];
@@ -295,6 +296,19 @@ pub async fn record_visit(app: &App, caller: &Caller, id: Uuid, visit: NewVisit)
             txn.commit(made).await
         })
         .await
+}
+
+/// Imports a csv or xlsx file of households of the officer's region. See [`import`].
+pub async fn import_file(
+    app: &App,
+    caller: &Caller,
+    file: Vec<u8>,
+    is_dry_run: bool,
+) -> Outcome<ImportReport> {
+    caller.allow(&[Role::Officer])?;
+    let how = HouseholdImport { within: caller.region()?.clone(), is_dry_run };
+    let table = Table::read_beside(file, &COLUMNS).await?;
+    import(app, &caller.actor(), &table, &how, &|_| {}).await
 }
 
 /// Bank accounts in the clear, by household, for the file that goes to the bank and for nothing else. Households

@@ -66,14 +66,14 @@ pub fn is_credit_code(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Codes that their owners print on invoices and web pages.
+    /// The example in the annex of GB 32100-2015, then codes of well-known companies.
     const PUBLISHED: [&str; 6] = [
-        "91350100M000100Y43", // the example in the annex of GB 32100-2015
-        "9144030071526726XG", // Tencent Computer
-        "91330100799655058B", // Alibaba Group
-        "914403001922038216", // Huawei Technologies
-        "91110000802100433B", // Baidu Online
-        "91110108551385082Q", // Xiaomi Technology
+        "91350100M000100Y43",
+        "9144030071526726XG",
+        "91330100799655058B",
+        "914403001922038216",
+        "91110000802100433B",
+        "91110108551385082Q",
     ];
 
     #[test]

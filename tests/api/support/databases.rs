@@ -21,6 +21,8 @@ const TEMPLATE_LOCK: i64 = 74_021;
 
 pub struct TestDatabase {
     pub url: String,
+    /// The file of keys that seal personal data.
+    pub keys: PathBuf,
     file: Option<PathBuf>,
     /// The server's address and the name to drop.
     copy: Option<(String, String)>,
@@ -45,7 +47,7 @@ impl TestDatabase {
                     .await
                     .unwrap();
                 admin.close().await.unwrap();
-                Self { url: address(&server, &name), file: None, copy: Some((server, name)) }
+                Self { url: address(&server, &name), keys: keys_file(), file: None, copy: Some((server, name)) }
             }
             Err(_) => Self::file(),
         }
@@ -58,11 +60,9 @@ impl TestDatabase {
     }
 
     fn file() -> Self {
-        let shm = PathBuf::from("/dev/shm");
-        let folder = if shm.is_dir() { shm } else { std::env::temp_dir() };
-        let file = folder.join(format!("zhuxiao-test-{}.db", Uuid::now_v7().simple()));
+        let file = scratch("db");
         let url = format!("sqlite://{}?mode=rwc", file.display());
-        Self { url, file: Some(file), copy: None }
+        Self { url, keys: keys_file(), file: Some(file), copy: None }
     }
 
     async fn copy_template(server: String) -> Self {
@@ -77,8 +77,21 @@ impl TestDatabase {
         let copied = format!("create database {name} template {template} strategy file_copy");
         admin.execute_unprepared(&copied).await.unwrap();
         admin.close().await.unwrap();
-        Self { url: address(&server, &name), file: None, copy: Some((server, name)) }
+        Self { url: address(&server, &name), keys: keys_file(), file: None, copy: Some((server, name)) }
     }
+}
+
+/// A file name of this test alone, in memory where that is possible.
+fn scratch(extension: &str) -> PathBuf {
+    let shm = PathBuf::from("/dev/shm");
+    let folder = if shm.is_dir() { shm } else { std::env::temp_dir() };
+    folder.join(format!("zhuxiao-test-{}.{extension}", Uuid::now_v7().simple()))
+}
+
+fn keys_file() -> PathBuf {
+    let file = scratch("keys");
+    std::fs::write(&file, format!("test={}\n", "5a".repeat(32))).unwrap();
+    file
 }
 
 /// The server's address with another database name.
@@ -89,6 +102,7 @@ fn address(server: &str, name: &str) -> String {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.keys);
         if let Some(file) = &self.file {
             for suffix in ["", "-wal", "-shm"] {
                 let _ = std::fs::remove_file(format!("{}{suffix}", file.display()));

@@ -4,6 +4,8 @@ pub mod builders;
 pub use builders::VILLAGES;
 pub mod databases;
 
+pub use builders::VILLAGES;
+
 use chrono::{DateTime, Utc};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -62,6 +64,7 @@ impl World {
         let mut settings = Settings {
             database_url: database.url.clone(),
             redis_url: std::env::var("ZHUXIAO_TEST_REDIS_URL").ok(),
+            keys: Some(database.keys.clone()),
             password_hash_kib: 1_024,
             password_hashes_parallel: 2,
             sweep_seconds: 3_600,

@@ -208,7 +208,7 @@ impl Books<'_> {
             ("allow_partial", true.into()),
             ("shortfall_base", short.into()),
             ("amount_fen", amount.into()),
-            ("replay", json!({}).into()),
+            ("replay", "{}".into()),
         ];
         self.put("order_line", columns).await;
         let mut allocations = Vec::new();

@@ -1,0 +1,124 @@
+//! `zhuxiao import`: brings tables in. All of a file or nothing: when a cell is refused nothing is written, the refused
+//! cells go to stdout and the exit code is 2. The same file twice brings nothing new.
+
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::io::AsyncReadExt;
+
+use super::{Common, Ended, say};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::id::Ids;
+use crate::members::access::RegionScope;
+use crate::members::households::{self, HouseholdImport};
+use crate::regions::{self, RegionImport};
+use crate::sheet::{Column, ImportReport, Limits, Table, report_csv};
+use crate::trail::Actor;
+
+/// Flags of `import`.
+#[derive(Clone, Debug, Args)]
+pub struct ImportArgs {
+    /// What the table holds
+    #[arg(value_enum)]
+    pub kind: Kind,
+    /// A csv or xlsx file
+    pub file: PathBuf,
+    /// Only rows of this region are accepted, such as 341823; regions may be imported without it
+    #[arg(long, required_if_eq_any([("kind", "households")]))]
+    pub region: Option<String>,
+    /// Regions: the first day on which the codes are valid [default: today]
+    #[arg(long)]
+    pub valid_from: Option<NaiveDate>,
+    /// Try only: say what would happen, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What can be imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    Regions,
+    Households,
+}
+
+/// Imports a file into the database of the settings.
+pub async fn run(common: &Common, args: &ImportArgs) -> Result<(), Ended> {
+    let settings = common.settings(Vec::new())?;
+    super::migrate::prepare(&settings.database_url).await?;
+    let app = App::open(settings, Clock::System, Ids::default()).await?;
+    let report = run_with(&app, args).await?;
+    tell(&report, args, common.is_json())
+}
+
+/// Imports a file into the database of `app`.
+pub async fn run_with(app: &App, args: &ImportArgs) -> Result<ImportReport, Ended> {
+    let actor = Actor::service("command_line");
+    let is_dry_run = args.dry_run;
+    match args.kind {
+        Kind::Regions => {
+            let table = read(&args.file, &regions::COLUMNS).await?;
+            let within = args.region.as_deref().map(scope).transpose()?;
+            let valid_from = args.valid_from.unwrap_or_else(|| app.clock.today());
+            let how = RegionImport { within, valid_from, is_dry_run };
+            Ok(regions::import(app, &actor, &table, &how).await?)
+        }
+        Kind::Households => {
+            let table = read(&args.file, &households::COLUMNS).await?;
+            let region = args.region.as_deref().ok_or_else(|| refused("say --region"))?;
+            let how = HouseholdImport { within: scope(region)?, is_dry_run };
+            let bar = progress(table.rows.len());
+            let report = households::import(app, &actor, &table, &how, &|rows| bar.inc(count(rows))).await?;
+            bar.finish_and_clear();
+            Ok(report)
+        }
+    }
+}
+
+/// Reads a file of at most the size that tables may have.
+async fn read(path: &Path, columns: &'static [Column]) -> Result<Table, Ended> {
+    let most = count(Limits::default().bytes).saturating_add(1);
+    let mut bytes = Vec::new();
+    let file =
+        tokio::fs::File::open(path).await.map_err(|error| refused(format!("{}: {error}", path.display())))?;
+    file.take(most).read_to_end(&mut bytes).await?;
+    Ok(Table::read_beside(bytes, columns).await?)
+}
+
+fn scope(region: &str) -> Result<RegionScope, Ended> {
+    let code = regions::normalise(region).ok_or_else(|| refused("--region: write 2 to 12 digits"))?;
+    Ok(RegionScope::of(&code))
+}
+
+/// Drawn on a terminal only.
+fn progress(rows: usize) -> ProgressBar {
+    let bar = ProgressBar::new(count(rows));
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} rows, {eta} left");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+#[expect(clippy::print_stderr, reason = "messages of the command line go to stderr")]
+fn tell(report: &ImportReport, args: &ImportArgs, is_json: bool) -> Result<(), Ended> {
+    if report.refused.is_empty() {
+        let verb = if args.dry_run { "would be made" } else { "made" };
+        eprintln!("{} rows: {} {verb}, {} there already", report.rows, report.created, report.existing);
+        return Ok(());
+    }
+    if is_json {
+        let lines = report.refused.iter().filter_map(|cell| serde_json::to_string(cell).ok());
+        lines.for_each(|line| say(&line));
+    } else {
+        say(report_csv(&report.refused).trim_end());
+    }
+    Err(refused(format!("{} cells were refused; nothing was imported", report.refused.len())))
+}
+
+fn refused(message: impl Into<String>) -> Ended {
+    Ended::Refused(message.into())
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
