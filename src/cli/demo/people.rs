@@ -117,11 +117,13 @@ pub async fn make_cooperatives(stage: &Stage, households: &[Household]) -> Resul
         };
         let id = cooperatives::insert(&txn, &stage.app, &stage.actor, &new).await?;
         let township = RegionScope::of(&cooperative.township_code);
+        let mut members = Vec::new();
         for household in households.iter().filter(|household| township.contains(&household.village_code)) {
             if dice.happens(MEMBERS_PER_MILLE) {
-                cooperatives::add_member(&txn, &stage.app, &stage.actor, id, household.id).await?;
+                members.push(household.id);
             }
         }
+        cooperatives::add_members(&txn, &stage.app, &stage.actor, id, COUNTY, &members).await?;
         stage.progress.done(1);
     }
     txn.commit(()).await?;
