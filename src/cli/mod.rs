@@ -10,6 +10,7 @@ use crate::settings::{SettingError, Settings};
 
 mod admin;
 mod audit;
+pub mod demo;
 pub mod import;
 pub mod metrics;
 pub mod migrate;
@@ -49,10 +50,12 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Apply the missing schema changes
     Migrate,
+    /// Bring a table of regions, households or lots in
+    Import(import::ImportArgs),
     /// Recompute every invariant from the rows and name each row that differs
     Audit,
-    /// Bring a table of regions or households in
-    Import(import::ImportArgs),
+    /// Fill an empty database with a made-up year of a county, and serve it
+    Demo(demo::DemoArgs),
     /// Write the contract (OpenAPI) to stdout
     Openapi,
     /// Make people who sign in
@@ -152,6 +155,7 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
     match command {
         Command::Serve(args) => serve::run(common, &args).await,
         Command::Migrate => migrate::run(common).await,
+        Command::Demo(args) => demo::run(common, &args).await,
         Command::Audit => audit::run(common).await,
         Command::Import(args) => import::run(common, &args).await,
         Command::Openapi => openapi::run().await,

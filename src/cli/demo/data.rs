@@ -1,5 +1,5 @@
 //! The data the demo starts from, embedded so that the binary needs no other file. Reads and joins; never
-//! writes, never draws random numbers, and never shows a buyer's name from the source to anybody.
+//! writes and never draws random numbers. `data/NOTICE` holds the licences of the two files that come from others.
 //!
 //! # Where each file comes from
 //! - `regions.csv`: Jing County, its 11 townships and 144 villages on 2019-10-31, and the city and province
@@ -9,7 +9,8 @@
 //!   `tax_code` from the tax classification list of the State Taxation Administration, of which only the
 //!   farm part was at hand: [`TaxMatch`] says how well each code fits.
 //! - `purchase_lines.csv`: 1,315 purchase lines as published with guanmai's gmfe/gm-printer (commit 085d8c4),
-//!   ISC. Its authors call it mock data. `buyer` only tells which lines belong together.
+//!   ISC. Its authors call it mock data. The names of its buyers are replaced by numbers, which only tell which
+//!   lines belong together.
 //! - `purchase_mapping.csv`, `purchase_exceptions.csv`: written for this project: what a county household
 //!   could deliver for each of those goods, or why nothing. A brand gives way to the county's goods of the
 //!   same kind and weight, a named place of origin does not. An exception is a line whose remark makes its
@@ -21,7 +22,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::quantity::{Measure, Unit};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,21 +46,6 @@ pub struct Region {
     pub parent: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Measure {
-    Mass,
-    Count,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PricingUnit {
-    Jin,
-    Piece,
-    Head,
-}
-
 /// How well a product's tax code fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -76,7 +64,7 @@ pub struct Product {
     pub category: String,
     pub category_name: String,
     pub measure: Measure,
-    pub pricing_unit: PricingUnit,
+    pub pricing_unit: Unit,
     /// Fen per pricing unit.
     pub reference_price_fen: i64,
     /// Best first; empty when the product is not graded.
@@ -116,7 +104,7 @@ pub struct PurchaseLine {
 }
 
 /// Why a purchase line has no product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeftOut {
     NotACountyProduct,
@@ -133,6 +121,25 @@ pub enum LeftOut {
     UnclearName,
     /// The remark contradicts the amount.
     NoQuantity,
+}
+
+impl LeftOut {
+    /// For people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotACountyProduct => "not a product of the county",
+            Self::ProcessedElsewhere => "processed elsewhere",
+            Self::PreparationNotOffered => "prepared in a way that is not offered",
+            Self::Seafood => "seafood",
+            Self::UnitNotConvertible => "in a unit that cannot be converted",
+            Self::UnitContradictory => "in a unit that contradicts itself",
+            Self::NamedOrigin => "of a named place elsewhere",
+            Self::NotFood => "not food",
+            Self::UnclearName => "unclear name",
+            Self::NoQuantity => "without a possible quantity",
+        }
+    }
 }
 
 /// What one kind of goods in one sale unit stands for: a product and a base quantity, or a reason.
@@ -326,9 +333,12 @@ pub fn mapped_orders() -> Result<MappedLines, DataError> {
     let mapping = mapping()?;
     let mapping: BTreeMap<(&str, &str), &Mapping> =
         mapping.iter().map(|row| ((row.sku_name.as_str(), row.sale_unit.as_str()), row)).collect();
-    let exceptions: BTreeMap<i64, LeftOut> = exceptions()?.into_iter().map(|row| (row.line, row.reason)).collect();
-    let mut orders: Vec<MappedOrder> =
-        institutions()?.into_iter().map(|institution| MappedOrder { institution, lines: Vec::new() }).collect();
+    let exceptions: BTreeMap<i64, LeftOut> =
+        exceptions()?.into_iter().map(|row| (row.line, row.reason)).collect();
+    let mut orders: Vec<MappedOrder> = institutions()?
+        .into_iter()
+        .map(|institution| MappedOrder { institution, lines: Vec::new() })
+        .collect();
     let mut left_out: BTreeMap<LeftOut, usize> = BTreeMap::new();
     for line in purchase_lines()? {
         let number = line.line;

@@ -65,7 +65,7 @@ fn every_product_has_possible_numbers() {
         assert!(product.pack_base >= 0 && product.pack_base <= product.lot_min_base, "{product:?}");
         assert!(!product.season_months.is_empty() && product.season_months.is_sorted(), "{product:?}");
         assert!(product.season_months.iter().all(|month| (1..=12).contains(month)), "{product:?}");
-        assert_eq!(product.measure == Measure::Mass, product.pricing_unit == PricingUnit::Jin, "{product:?}");
+        assert_eq!(product.measure == Measure::Mass, product.pricing_unit == Unit::Jin, "{product:?}");
     }
 }
 
@@ -118,7 +118,8 @@ fn mapped_and_left_out_lines_add_up_to_all_lines() {
     assert_eq!(lines.mapped + lines.left_out.values().sum::<usize>(), 1315);
     assert_eq!(lines.left_out.get(&LeftOut::UnitContradictory), Some(&4));
     assert_eq!(lines.orders.len(), 33);
-    let kept: BTreeSet<i64> = lines.orders.iter().flat_map(|order| &order.lines).map(|line| line.line).collect();
+    let kept: BTreeSet<i64> =
+        lines.orders.iter().flat_map(|order| &order.lines).map(|line| line.line).collect();
     assert_eq!(kept.len(), lines.mapped, "no line is in two orders");
     assert!(exceptions().unwrap().iter().all(|exception| !kept.contains(&exception.line)));
 }
@@ -145,6 +146,7 @@ fn institutions_are_made_up_sit_in_the_county_and_cover_every_buyer() {
     let mapped: BTreeSet<String> = institutions.iter().map(|row| row.source_buyer.clone()).collect();
     let buyers: BTreeSet<String> = purchase_lines().unwrap().into_iter().map(|line| line.buyer).collect();
     let names: BTreeSet<&str> = institutions.iter().map(|row| row.name.as_str()).collect();
+    assert!(buyers.iter().all(|buyer| buyer.starts_with("buyer-")), "a buyer is a number, not a name");
     assert_eq!((mapped.len(), names.len()), (33, 33));
     assert_eq!(mapped, buyers);
 }
@@ -167,5 +169,7 @@ fn there_are_60_surnames_150_given_names_and_12_cooperatives_in_the_county() {
     let townships = codes_at(RegionLevel::Township);
     let cooperatives = cooperatives().unwrap();
     assert_eq!(cooperatives.len(), 12);
-    assert!(cooperatives.iter().all(|row| row.name.starts_with("示范") && townships.contains(&row.township_code)));
+    assert!(
+        cooperatives.iter().all(|row| row.name.starts_with("示范") && townships.contains(&row.township_code))
+    );
 }
