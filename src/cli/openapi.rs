@@ -106,7 +106,10 @@ fn share_problems(document: &mut Value) {
     for operation in operations(document) {
         let takes = |header: &str| {
             let parameters = operation.get("parameters").and_then(Value::as_array);
-            parameters.into_iter().flatten().any(|parameter| parameter.get("name").is_some_and(|name| name == header))
+            parameters
+                .into_iter()
+                .flatten()
+                .any(|parameter| parameter.get("name").is_some_and(|name| name == header))
         };
         let (takes_version, takes_key) = (takes("If-Match"), takes("Idempotency-Key"));
         let Some(Value::Object(answers)) = operation.get_mut("responses") else { continue };

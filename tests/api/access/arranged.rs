@@ -148,7 +148,7 @@ impl Side {
         self.make(world, Role::Officer, "/v1/products", tea, "product").await;
         let lot = json!({
             "product_id": self.id("product"), "quantity": kilos("500"), "ready_from": "2027-03-01",
-            "price": { "amount": "40.00", "per": "kg" },
+            "sell_by": "2027-12-31", "price": { "amount": "40.00", "per": "kg" },
         });
         self.make(world, Role::Household, "/v1/lots", lot, "lot").await;
         self.make(world, Role::Buyer, "/v1/orders", self.order(), "placed_order").await;
@@ -158,9 +158,7 @@ impl Side {
         let path = format!("/v1/orders/{}", self.id("order"));
         self.make(world, Role::Approver, &format!("{path}/confirm"), Value::Null, "order").await;
         let sent = json!({ "lines": [{ "allocation_id": part["id"], "quantity": kilos("10") }] });
-        let sent = self
-            .make(world, Role::Officer, &format!("{path}/deliveries"), sent, "delivery")
-            .await;
+        let sent = self.make(world, Role::Officer, &format!("{path}/deliveries"), sent, "delivery").await;
         self.ids.insert("delivery_line", text(&sent["lines"][0], "id"));
         let path = format!("/v1/deliveries/{}/acceptance", self.id("delivery"));
         self.make(world, Role::Buyer, &path, self.acceptance(), "delivery").await;
@@ -216,7 +214,8 @@ pub async fn add_other_county(world: &World) {
         ("341824100000", "township", "华阳镇", "341824000000"),
         ("341824100001", "village", "示范五村", "341824100000"),
     ] {
-        let sql = "insert into region (code, level, name, parent_code, valid_from) values ($1, $2, $3, $4, $5)";
+        let sql =
+            "insert into region (code, level, name, parent_code, valid_from) values ($1, $2, $3, $4, $5)";
         let day: chrono::NaiveDate = "2020-02-25".parse().unwrap();
         world.execute(sql, vec![code.into(), level.into(), name.into(), parent.into(), day.into()]).await;
     }
