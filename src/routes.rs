@@ -6,7 +6,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::middleware::Compression;
 use poem::web::Data;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
-use poem_openapi::{LicenseObject, OpenApiService, Tags};
+use poem_openapi::{LicenseObject, OpenApiService, ServerObject, Tags};
 
 use crate::app::App;
 use crate::cli::metrics::Recorder;
@@ -63,6 +63,7 @@ pub fn service(app: &App) -> OpenApiService<Apis, ()> {
     OpenApiService::new(apis(app), "Zhuxiao 助销", "1")
         .description("Backend of a consumption-aid marketplace: fair bulk orders over many small farm lots, settled to the fen.")
         .license(license)
+        .server(ServerObject::new("/").description("The service that this document came from."))
 }
 
 /// All endpoint groups of the contract, in its order.

@@ -1,6 +1,7 @@
 //! `zhuxiao openapi`: writes the contract as the service serves it. What the framework writes in a way that other tools
 //! read wrongly is put right here, in one walk over the document.
 
+use poem::http::StatusCode;
 use poem_openapi::OpenApiService;
 use serde_json::{Map, Value};
 
@@ -28,6 +29,7 @@ pub fn document<T: poem_openapi::OpenApi>(service: &OpenApiService<T, ()>) -> se
     let mut document: Value = serde_json::from_str(&service.spec())?;
     tidy(&mut document);
     open_public_operations(&mut document);
+    share_problems(&mut document);
     serde_json::to_string_pretty(&document)
 }
 
@@ -90,15 +92,57 @@ fn header_name(shouted: &str) -> String {
     }
 }
 
+/// Every operation of the document.
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    let items = paths.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut);
+    items.flat_map(Map::values_mut).filter_map(Value::as_object_mut)
+}
+
+/// The problem answers are the same everywhere: each stands once among the components, where operations point to it.
+/// Those that only a header can bring about are left out where there is no such header.
+fn share_problems(document: &mut Value) {
+    let mut shared = Map::new();
+    for operation in operations(document) {
+        let takes = |header: &str| {
+            let parameters = operation.get("parameters").and_then(Value::as_array);
+            parameters
+                .into_iter()
+                .flatten()
+                .any(|parameter| parameter.get("name").is_some_and(|name| name == header))
+        };
+        let (takes_version, takes_key) = (takes("If-Match"), takes("Idempotency-Key"));
+        let Some(Value::Object(answers)) = operation.get_mut("responses") else { continue };
+        answers.retain(|status, _| match status.as_str() {
+            "412" => takes_version,
+            "428" => takes_version || takes_key,
+            _ => true,
+        });
+        for (status, answer) in answers.iter_mut() {
+            if answer.pointer("/content/application~1problem+json").is_none() {
+                continue;
+            }
+            let name = component_name(status);
+            let reference = serde_json::json!({ "$ref": format!("#/components/responses/{name}") });
+            shared.insert(name, std::mem::replace(answer, reference));
+        }
+    }
+    if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) {
+        components.insert("responses".to_owned(), Value::Object(shared));
+    }
+}
+
+/// `404` is called `NotFound`.
+fn component_name(status: &str) -> String {
+    let reason = StatusCode::from_bytes(status.as_bytes()).ok().and_then(|status| status.canonical_reason());
+    reason.unwrap_or(status).replace(' ', "")
+}
+
 /// An operation without `security` would look forgotten; the public ones say that they need none.
 fn open_public_operations(document: &mut Value) {
-    let Some(Value::Object(paths)) = document.get_mut("paths") else { return };
-    for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
-        let is_public = operation
-            .get("operationId")
-            .and_then(Value::as_str)
-            .is_some_and(|id| PUBLIC_OPERATIONS.contains(&id));
-        if let Some(operation) = operation.as_object_mut().filter(|_| is_public) {
+    for operation in operations(document) {
+        let id = operation.get("operationId").and_then(Value::as_str);
+        if id.is_some_and(|id| PUBLIC_OPERATIONS.contains(&id)) {
             operation.entry("security").or_insert(Value::Array(Vec::new()));
         }
     }

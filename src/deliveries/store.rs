@@ -170,7 +170,7 @@ pub async fn paired(
 ) -> Result<Vec<Uuid>, DbErr> {
     let sql = format!(
         "select distinct household_id as id from pairing
-         where helper_id = $2 and from_on <= $3 and (to_on is null or to_on > $3) and household_id in ({})",
+         where helper_id = $2 and from_on <= $3 and (to_on is null or to_on >= $3) and household_id in ({})",
         db::set_rows(connection.get_database_backend(), "$1", &[("id", Id)])
     );
     let rows: Vec<Found> =

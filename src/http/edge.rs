@@ -13,6 +13,9 @@ use uuid::Uuid;
 use crate::http::problem::{self, Problem};
 use crate::refusal::Refusal;
 
+/// The headers that operations read. Others are nobody's business here, whatever proxies put into them.
+const HEADERS_READ: [&str; 3] = ["Authorization", "If-Match", "Idempotency-Key"];
+
 tokio::task_local! {
     static REQUEST_ID: String;
 }
@@ -72,6 +75,14 @@ impl<E: Endpoint> EdgeEndpoint<E> {
             let problem = Problem::of(415, "unsupported_media_type", "Send the body uncompressed.");
             return problem.into_response();
         }
+        if !is_plain_text(request.uri()) {
+            let detail = "The address holds control characters or bytes that are not UTF-8.";
+            return Problem::of(400, "malformed_request", detail).into_response();
+        }
+        if let Some(name) = HEADERS_READ.iter().find(|name| !is_visible(request.headers(), name)) {
+            let detail = format!("{name}: visible ASCII characters only.");
+            return Problem::of(400, "malformed_request", detail).into_response();
+        }
         let answered = catch_panic(self.inner.call(request));
         match tokio::time::timeout(self.patience, answered).await {
             Ok(Ok(Ok(answer))) => answer.into_response(),
@@ -83,6 +94,33 @@ impl<E: Endpoint> EdgeEndpoint<E> {
             Err(_) => Problem::from(Refusal::Busy { retry_after_seconds: 5 }).into_response(),
         }
     }
+}
+
+/// Whether path and query, unpacked, are text that may be stored, compared and logged: PostgreSQL fails on a NUL, and
+/// what is not UTF-8 would be read as something else than was sent. Bodies are read as strictly in [`super::body`].
+fn is_plain_text(uri: &poem::http::Uri) -> bool {
+    let text = uri.path_and_query().map_or("", |address| address.as_str());
+    let mut parts = text.split('%');
+    let mut bytes: Vec<u8> = parts.next().unwrap_or("").bytes().collect();
+    for part in parts {
+        let packed = part.split_at_checked(2);
+        match packed.and_then(|(digits, rest)| Some((u8::from_str_radix(digits, 16).ok()?, rest))) {
+            Some((byte, rest)) => {
+                bytes.push(byte);
+                bytes.extend(rest.bytes());
+            }
+            None => bytes.extend(part.bytes()),
+        }
+    }
+    String::from_utf8(bytes).is_ok_and(|text| !text.contains(char::is_control))
+}
+
+/// Whether a header is absent or can be read; the framework would take one that cannot be for absent.
+fn is_visible(headers: &HeaderMap, name: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .all(|value| value.to_str().is_ok_and(|text| !text.contains(char::is_control)))
 }
 
 /// A panic is a bug of ours; the caller gets the answer of one and the process goes on.

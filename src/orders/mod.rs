@@ -135,7 +135,7 @@ pub async fn list(
     page: PageRequest,
 ) -> Outcome<Page<OrderView>> {
     caller.allow(&READERS)?;
-    let rows = store::list(app.db.reader(), caller, filter, page).await?;
+    let rows = store::list(app.db.reader(), caller, app.clock.today(), filter, page).await?;
     Ok(Page::cut(rows, page, |row| row.id).map(|row| OrderView::of_row(row, Vec::new())))
 }
 
@@ -147,7 +147,7 @@ pub async fn get(app: &App, caller: &Caller, order_id: Uuid) -> Outcome<OrderVie
     if !READERS.contains(&caller.role) {
         return Err(Refusal::NotFound("order").into());
     }
-    view(app.db.reader(), caller, order_id).await
+    view(app.db.reader(), app, caller, order_id).await
 }
 
 /// The allocations of an order that exist for the caller, newest first: a household sees its own.
@@ -160,9 +160,9 @@ pub async fn list_allocations(
     if caller.role == Role::Admin {
         return Err(Refusal::NotAllowed.into());
     }
-    let reader = app.db.reader();
-    store::find(reader, caller, order_id).await?.ok_or(Refusal::NotFound("order"))?;
-    let rows = store::list_allocations(reader, caller, order_id, page).await?;
+    let (reader, today) = (app.db.reader(), app.clock.today());
+    found(reader, app, caller, order_id).await?;
+    let rows = store::list_allocations(reader, caller, today, order_id, page).await?;
     Page::cut(rows, page, |row| row.id).try_map(AllocationView::of_row)
 }
 
@@ -173,7 +173,7 @@ pub async fn confirm(app: &App, caller: &Caller, key: &Key, order_id: Uuid) -> O
     idempotency::once(app, key, || async {
         let now = app.clock.now();
         let txn = app.db.begin().await?;
-        let order = store::find(&txn, caller, order_id).await?.ok_or(Refusal::NotFound("order"))?;
+        let order = found(&txn, app, caller, order_id).await?;
         if !store::confirm(&txn, order_id, institution_id, caller.principal_id, now).await? {
             let has_expired = order.state == "placed";
             let from = if has_expired { "expired" } else { order.state.as_str() };
@@ -198,7 +198,7 @@ pub async fn cancel(app: &App, caller: &Caller, key: &Key, order_id: Uuid) -> Ou
     idempotency::once(app, key, || async {
         let now = app.clock.now();
         let txn = app.db.begin().await?;
-        let order = store::find(&txn, caller, order_id).await?.ok_or(Refusal::NotFound("order"))?;
+        let order = found(&txn, app, caller, order_id).await?;
         let is_promised = match order.state.as_str() {
             "placed" => false,
             "confirmed" => true,
@@ -229,7 +229,7 @@ pub async fn rate(
         .write(|| async {
             let now = app.clock.now();
             let txn = app.db.begin().await?;
-            let order = store::find(&txn, caller, order_id).await?.ok_or(Refusal::NotFound("order"))?;
+            let order = found(&txn, app, caller, order_id).await?;
             if !store::rate(&txn, order_id, institution_id, i64::from(stars), comment, now).await? {
                 let from = if order.rating.is_some() { "rated already" } else { &order.state };
                 return Err(rules::wrong_state(from, "rate").into());
@@ -238,7 +238,7 @@ pub async fn rate(
             let after = json!({ "rating": stars });
             let event = order_event("rate_order", &order.county_code, order_id, after);
             trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
-            let view = view(&txn, caller, order_id).await?;
+            let view = view(&txn, app, caller, order_id).await?;
             txn.commit(view).await
         })
         .await
@@ -299,12 +299,28 @@ async fn finish_step(
     let now = app.clock.now();
     let event = order_event(action, &order.county_code, order.id, json!({ "from": order.state }));
     trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
-    let view = view(&txn, caller, order.id).await?;
+    let view = view(&txn, app, caller, order.id).await?;
     idempotency::commit(txn, key, now, view).await
 }
 
-async fn view(connection: &impl ConnectionTrait, caller: &Caller, order_id: Uuid) -> Outcome<OrderView> {
-    let order = store::find(connection, caller, order_id).await?.ok_or(Refusal::NotFound("order"))?;
+/// The order, when it exists for the caller.
+async fn found(
+    connection: &impl ConnectionTrait,
+    app: &App,
+    caller: &Caller,
+    order_id: Uuid,
+) -> Outcome<store::OrderRow> {
+    let row = store::find(connection, caller, app.clock.today(), order_id).await?;
+    Ok(row.ok_or(Refusal::NotFound("order"))?)
+}
+
+async fn view(
+    connection: &impl ConnectionTrait,
+    app: &App,
+    caller: &Caller,
+    order_id: Uuid,
+) -> Outcome<OrderView> {
+    let order = found(connection, app, caller, order_id).await?;
     let lines = store::lines(connection, order_id).await?;
     let lines: Outcome<Vec<LineView>> = lines.into_iter().map(LineView::of_row).collect();
     Ok(OrderView::of_row(order, lines?))

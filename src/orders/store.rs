@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 use serde_json::json;
 use uuid::Uuid;
@@ -221,7 +221,7 @@ pub async fn insert_allocations(
 }
 
 /// The condition that keeps a query to the orders that exist for a caller; its parameters begin at `$first`.
-fn scope(caller: &Caller, first: usize) -> (String, Vec<Value>) {
+fn scope(caller: &Caller, today: NaiveDate, first: usize) -> (String, Vec<Value>) {
     let (second, third) = (first + 1, first + 2);
     match &caller.scope {
         Scope::Institution(id) => (format!("purchase_order.institution_id = ${first}"), vec![(*id).into()]),
@@ -251,9 +251,10 @@ fn scope(caller: &Caller, first: usize) -> (String, Vec<Value>) {
             format!(
                 "exists (select 1 from allocation join pairing on pairing.household_id = allocation.household_id
                          where allocation.order_id = purchase_order.id and pairing.helper_id = ${first}
-                           and pairing.to_on is null)"
+                           and pairing.from_on <= ${second}
+                           and (pairing.to_on is null or pairing.to_on >= ${second}))"
             ),
-            vec![(*id).into()],
+            vec![(*id).into(), today.into()],
         ),
     }
 }
@@ -262,9 +263,10 @@ fn scope(caller: &Caller, first: usize) -> (String, Vec<Value>) {
 pub async fn find(
     connection: &impl ConnectionTrait,
     caller: &Caller,
+    today: NaiveDate,
     order_id: Uuid,
 ) -> Result<Option<OrderRow>, DbErr> {
-    let (condition, values) = scope(caller, 2);
+    let (condition, values) = scope(caller, today, 2);
     let sql = format!("select {ORDER_COLUMNS} from purchase_order where id = $1 and {condition}");
     db::row(connection, &sql, std::iter::once(order_id.into()).chain(values)).await
 }
@@ -279,10 +281,11 @@ pub async fn find_any(connection: &impl ConnectionTrait, order_id: Uuid) -> Resu
 pub async fn list(
     connection: &impl ConnectionTrait,
     caller: &Caller,
+    today: NaiveDate,
     filter: &Filter,
     page: PageRequest,
 ) -> Result<Vec<OrderRow>, DbErr> {
-    let (condition, mut values) = scope(caller, 1);
+    let (condition, mut values) = scope(caller, today, 1);
     let mut sql = format!("select {ORDER_COLUMNS} from purchase_order where {condition}");
     let mut narrow = |column: &str, value: Value| {
         values.push(value);
@@ -346,6 +349,7 @@ pub async fn allocations(
 pub async fn list_allocations(
     connection: &impl ConnectionTrait,
     caller: &Caller,
+    today: NaiveDate,
     order_id: Uuid,
     page: PageRequest,
 ) -> Result<Vec<AllocationRow>, DbErr> {
@@ -361,8 +365,9 @@ pub async fn list_allocations(
             "and allocation.household_id = $2"
         }
         Scope::Helper(id) => {
-            values.push((*id).into());
-            "and allocation.household_id in (select household_id from pairing where helper_id = $2 and to_on is null)"
+            values.extend([(*id).into(), today.into()]);
+            "and allocation.household_id in (select household_id from pairing where helper_id = $2
+                                                and from_on <= $3 and (to_on is null or to_on >= $3))"
         }
     };
     let mut sql = format!("{ALLOCATION_SELECT} where allocation.order_id = $1 {condition}");

@@ -149,7 +149,7 @@ impl Sight {
                 let (helper, day) = (bound.name(*helper_id), bound.name(*on));
                 format!(
                     "line.household_id in (select household_id from pairing where helper_id = {helper}
-                         and from_on <= {day} and (to_on is null or to_on > {day}))"
+                         and from_on <= {day} and (to_on is null or to_on >= {day}))"
                 )
             }
         }

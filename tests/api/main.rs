@@ -16,9 +16,11 @@ mod contract;
 #[path = "../tidy/mod.rs"]
 mod tidy;
 
+mod access;
 mod audit_events;
 mod cooperatives;
 mod deliveries;
+mod edge;
 mod households;
 mod imports;
 mod institutions;

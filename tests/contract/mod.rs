@@ -79,11 +79,21 @@ async fn every_operation_has_id_summary_description_tag_and_security_or_is_publi
 
 #[tokio::test]
 async fn every_operation_names_its_problem_answers() {
-    for (_, _, operation) in operations(&contract().await) {
+    let contract = contract().await;
+    for (_, _, operation) in operations(&contract) {
         let id = operation["operationId"].as_str().unwrap();
-        for status in ["400", "401", "403", "404", "405", "409", "413", "415", "422", "429", "500", "503"] {
-            let content = &operation["responses"][status]["content"];
-            assert!(content["application/problem+json"].is_object(), "{id} has no problem for {status}");
+        let takes = |header: &str| {
+            let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+            parameters.any(|parameter| parameter["name"] == header)
+        };
+        let always = ["400", "401", "403", "404", "405", "409", "413", "415", "422", "429", "500", "503"];
+        let stale = takes("If-Match").then_some("412");
+        let missing = (takes("If-Match") || takes("Idempotency-Key")).then_some("428");
+        for status in always.into_iter().chain(stale).chain(missing) {
+            let reference = operation["responses"][status]["$ref"].as_str();
+            let shared = reference.and_then(|reference| contract.pointer(reference.strip_prefix('#')?));
+            let problem = shared.map(|answer| &answer["content"]["application/problem+json"]);
+            assert!(problem.is_some_and(Value::is_object), "{id} has no problem for {status}");
         }
     }
 }

@@ -184,7 +184,8 @@ pub async fn list(
     Ok(Page { items, next: page.next })
 }
 
-/// Changes a household that is still at `version`. Households and helpers change phone and bank account only.
+/// Changes a household that is still at `version`. Households change phone and bank account only, helpers
+/// the phone only.
 pub async fn update(
     app: &App,
     caller: &Caller,
@@ -196,6 +197,10 @@ pub async fn update(
     let is_of_officers = edit.head_name.is_some() || edit.external_ref.is_some() || edit.consent_on.is_some();
     if is_of_officers {
         caller.allow(&[Role::Officer])?;
+    }
+    // Whoever helps a household must not come to be paid in its place.
+    if edit.bank_account.is_some() {
+        caller.allow(&[Role::Household, Role::Officer])?;
     }
     let (now, today) = (app.clock.now(), app.clock.today());
     app.db
