@@ -47,7 +47,6 @@ impl Api {
     ///
     /// The audit trail of your county or of all counties in your region, newest first. Only auditors read it.
     #[oai(path = "/audit_events", method = "get", operation_id = "list_audit_events")]
-    #[expect(clippy::too_many_arguments, reason = "a filter is a parameter")]
     async fn list_audit_events(
         &self,
         caller: Signed,

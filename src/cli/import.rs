@@ -12,6 +12,7 @@ use super::{Common, Ended, say};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::id::Ids;
+use crate::lots::{self, LotImport};
 use crate::members::access::RegionScope;
 use crate::members::households::{self, HouseholdImport};
 use crate::regions::{self, RegionImport};
@@ -27,7 +28,7 @@ pub struct ImportArgs {
     /// A csv or xlsx file
     pub file: PathBuf,
     /// Only rows of this region are accepted, such as 341823; regions may be imported without it
-    #[arg(long, required_if_eq_any([("kind", "households")]))]
+    #[arg(long, required_if_eq_any([("kind", "households"), ("kind", "lots")]))]
     pub region: Option<String>,
     /// Regions: the first day on which the codes are valid [default: today]
     #[arg(long)]
@@ -42,6 +43,7 @@ pub struct ImportArgs {
 pub enum Kind {
     Regions,
     Households,
+    Lots,
 }
 
 /// Imports a file into the database of the settings.
@@ -59,32 +61,48 @@ pub async fn run_with(app: &App, args: &ImportArgs) -> Result<ImportReport, Ende
     let is_dry_run = args.dry_run;
     match args.kind {
         Kind::Regions => {
-            let table = read(&args.file, &regions::COLUMNS).await?;
+            let table = read_table(&args.file, &regions::COLUMNS).await?;
             let within = args.region.as_deref().map(scope).transpose()?;
             let valid_from = args.valid_from.unwrap_or_else(|| app.clock.today());
             let how = RegionImport { within, valid_from, is_dry_run };
             Ok(regions::import(app, &actor, &table, &how).await?)
         }
         Kind::Households => {
-            let table = read(&args.file, &households::COLUMNS).await?;
-            let region = args.region.as_deref().ok_or_else(|| refused("say --region"))?;
-            let how = HouseholdImport { within: scope(region)?, is_dry_run };
+            let table = read_table(&args.file, &households::COLUMNS).await?;
+            let how = HouseholdImport { within: required_scope(args)?, is_dry_run };
             let bar = progress(table.rows.len());
             let report = households::import(app, &actor, &table, &how, &|rows| bar.inc(count(rows))).await?;
             bar.finish_and_clear();
             Ok(report)
         }
+        Kind::Lots => {
+            let within = required_scope(args)?;
+            let county_code = regions::county_of(&within.code);
+            if county_code.ends_with("00") {
+                return Err(refused("--region: lots are imported for one county, or a region in it"));
+            }
+            let how = LotImport { county_code, within, is_dry_run };
+            Ok(lots::import(app, &actor, &read(&args.file).await?, &how).await?)
+        }
     }
 }
 
 /// Reads a file of at most the size that tables may have.
-async fn read(path: &Path, columns: &'static [Column]) -> Result<Table, Ended> {
+async fn read(path: &Path) -> Result<Vec<u8>, Ended> {
     let most = count(Limits::default().bytes).saturating_add(1);
     let mut bytes = Vec::new();
     let file =
         tokio::fs::File::open(path).await.map_err(|error| refused(format!("{}: {error}", path.display())))?;
     file.take(most).read_to_end(&mut bytes).await?;
-    Ok(Table::read_beside(bytes, columns).await?)
+    Ok(bytes)
+}
+
+async fn read_table(path: &Path, columns: &'static [Column]) -> Result<Table, Ended> {
+    Ok(Table::read_beside(read(path).await?, columns).await?)
+}
+
+fn required_scope(args: &ImportArgs) -> Result<RegionScope, Ended> {
+    scope(args.region.as_deref().ok_or_else(|| refused("say --region"))?)
 }
 
 fn scope(region: &str) -> Result<RegionScope, Ended> {

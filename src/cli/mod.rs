@@ -50,12 +50,12 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Apply the missing schema changes
     Migrate,
+    /// Bring a table of regions, households or lots in
+    Import(import::ImportArgs),
     /// Recompute every invariant from the rows and name each row that differs
     Audit,
     /// Fill an empty database with a made-up year of a county, and serve it
     Demo(demo::DemoArgs),
-    /// Bring a table of regions or households in
-    Import(import::ImportArgs),
     /// Write the contract (OpenAPI) to stdout
     Openapi,
     /// Make people who sign in
@@ -155,9 +155,13 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
     match command {
         Command::Serve(args) => serve::run(common, &args).await,
         Command::Migrate => migrate::run(common).await,
+<<<<<<< HEAD
         Command::Demo(args) => demo::run(common, &args).await,
         Command::Audit => audit::run(common).await,
+=======
+>>>>>>> main
         Command::Import(args) => import::run(common, &args).await,
+        Command::Audit => audit::run(common).await,
         Command::Openapi => openapi::run().await,
         Command::Admin(command) => admin::run(common, command).await,
     }

@@ -102,7 +102,6 @@ impl Api {
     /// For finance and auditors of a county or above, newest first. With `as_of`, balances are those at the end of
     /// that day.
     #[oai(path = "/ledger/accounts", method = "get", operation_id = "list_ledger_accounts")]
-    #[expect(clippy::too_many_arguments, reason = "one argument per query parameter")]
     async fn list_ledger_accounts(
         &self,
         caller: Signed,

@@ -192,7 +192,6 @@ impl Api {
     ///
     /// Those that exist for you, newest first: your own, your households', your region's; for buyers those on sale.
     #[oai(path = "/lots", method = "get", operation_id = "list_lots", tag = "Tag::Lots")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the contract")]
     async fn list_lots(
         &self,
         caller: Signed,

@@ -2,7 +2,7 @@
 //! stands in the `WHERE` of the one statement that moves stock; nothing else changes these columns.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -54,26 +54,14 @@ pub struct Shift {
 
 /// The lots that may fill each of `wanted`: right product and grade, price at most the maximum, ready and not past
 /// sell-by on the needed-by date, certificates valid, in the region, on sale, with something left. One statement for
-/// all lines, at most `limit` rows, by lot id. `must_lock` keeps other orders off them until the transaction ends.
+/// all lines, at most `limit` rows, by lot id.
 pub async fn candidates(
     connection: &impl ConnectionTrait,
     wanted: &[Wanted],
     now: DateTime<Utc>,
     limit: u64,
-    must_lock: bool,
 ) -> Outcome<Vec<Candidate>> {
     let backend = connection.get_database_backend();
-    let columns = [
-        ("line", Integer),
-        ("product_id", Id),
-        ("region_from", Text),
-        ("region_before", Text),
-        ("grade", Text),
-        ("max_fen", Integer),
-        ("max_unit", Integer),
-        ("needed_by", Date),
-    ];
-    let lock = if must_lock && backend == sea_orm::DbBackend::Postgres { "for update of lot" } else { "" };
     let sql = format!(
         "with wanted as ({}),
               expired as (select allocation.lot_id, cast(sum(allocation.quantity_base) as bigint) as base
@@ -97,8 +85,8 @@ pub async fn candidates(
            and lot.price_fen * wanted.max_unit <= wanted.max_fen * {UNIT_BASE}
            and lot.offered_base - lot.held_base - lot.confirmed_base - lot.delivered_base
                  + coalesce(expired.base, 0) > 0
-         order by lot.id, wanted.line limit $3 {lock}",
-        db::set_rows(backend, "$1", &columns)
+         order by lot.id, wanted.line limit $3",
+        db::set_rows(backend, "$1", &WANTED_COLUMNS)
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let values =
@@ -108,6 +96,41 @@ pub async fn candidates(
         .into_iter()
         .map(CandidateRow::into_candidate)
         .collect()
+}
+
+/// Keeps other orders off every lot of the wanted products and regions until the transaction ends, locked in id order.
+/// What is read afterwards is then what is written. `SQLite` has one writer and needs no lock.
+pub async fn lock(txn: &WriteTxn, wanted: &[Wanted]) -> Result<(), DbErr> {
+    let backend = txn.get_database_backend();
+    if backend != DbBackend::Postgres {
+        return Ok(());
+    }
+    // Ids as an array: PostgreSQL drops rows of a locked join when a row it waited for has changed meanwhile.
+    let sql = format!(
+        "select id from lot where id = any(array(
+             select lot.id from ({}) as wanted
+             join lot on lot.product_id = wanted.product_id and lot.state = 'on_sale'
+                     and lot.village_code >= wanted.region_from and lot.village_code < wanted.region_before))
+         order by id for update",
+        db::set_rows(backend, "$1", &WANTED_COLUMNS)
+    );
+    let statement = Statement::from_sql_and_values(backend, sql, [wanted_set(wanted)]);
+    txn.query_all_raw(statement).await.map(drop)
+}
+
+const WANTED_COLUMNS: [(&str, db::ColumnType); 8] = [
+    ("line", Integer),
+    ("product_id", Id),
+    ("region_from", Text),
+    ("region_before", Text),
+    ("grade", Text),
+    ("max_fen", Integer),
+    ("max_unit", Integer),
+    ("needed_by", Date),
+];
+
+fn wanted_set(wanted: &[Wanted]) -> sea_orm::Value {
+    db::set_parameter(wanted.iter().enumerate().map(wanted_row).collect())
 }
 
 /// Grams or pieces in one pricing unit of a lot, as SQL.
@@ -168,22 +191,27 @@ pub async fn shift(txn: &WriteTxn, shifts: &[Shift], must_be_on_sale: bool) -> R
     let backend = txn.get_database_backend();
     let columns =
         [("id", Id), ("offered", Integer), ("held", Integer), ("confirmed", Integer), ("delivered", Integer)];
-    let lock = if backend == sea_orm::DbBackend::Postgres { "for update of lot" } else { "" };
+    // Ids as an array: PostgreSQL drops rows of a locked join when a row it waited for has changed meanwhile.
+    let locked = if backend == DbBackend::Postgres {
+        "select id from lot where id = any(array(select id from part)) order by id for update"
+    } else {
+        "select id from part"
+    };
     let on_sale = if must_be_on_sale { "and lot.state = 'on_sale'" } else { "" };
     let sql = format!(
         "with part as ({}),
-              locked as materialized (select part.* from part join lot on lot.id = part.id order by lot.id {lock})
-         update lot set offered_base = lot.offered_base + locked.offered,
-                        held_base = lot.held_base + locked.held,
-                        confirmed_base = lot.confirmed_base + locked.confirmed,
-                        delivered_base = lot.delivered_base + locked.delivered
-         from locked
-         where lot.id = locked.id {on_sale}
-           and lot.held_base + locked.held >= 0
-           and lot.confirmed_base + locked.confirmed >= 0
-           and lot.delivered_base + locked.delivered >= 0
-           and lot.held_base + locked.held + lot.confirmed_base + locked.confirmed
-               + lot.delivered_base + locked.delivered <= lot.offered_base + locked.offered",
+              locked as materialized ({locked})
+         update lot set offered_base = lot.offered_base + part.offered,
+                        held_base = lot.held_base + part.held,
+                        confirmed_base = lot.confirmed_base + part.confirmed,
+                        delivered_base = lot.delivered_base + part.delivered
+         from part join locked on locked.id = part.id
+         where lot.id = part.id {on_sale}
+           and lot.held_base + part.held >= 0
+           and lot.confirmed_base + part.confirmed >= 0
+           and lot.delivered_base + part.delivered >= 0
+           and lot.held_base + part.held + lot.confirmed_base + part.confirmed
+               + lot.delivered_base + part.delivered <= lot.offered_base + part.offered",
         db::set_rows(backend, "$1", &columns)
     );
     let rows = shifts.iter().map(|shift| {

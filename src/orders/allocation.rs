@@ -1,54 +1,146 @@
-//! Shares one demand over many small lots. A pure function of its arguments: the same demand and candidates, in whatever
-//! order, give the same shares. It knows no database and no time of day.
+//! Shares the demand of one order line over the lots that could fill it, and says why each lot got what it got.
+//! Pure and replayable: it never reads a clock, a database or a random number, and it never fails.
 //!
-//! **What it does.** Tiers are taken in turn until the demand is full ([`Tier`]). Inside a tier the policy decides.
-//! Fairness is over households: a household's lots of a tier are summed, the household gets its part, and the part is
-//! taken from its cheapest lots first, ties by lot id.
+//! # The rules
 //!
-//! - `max_min`: a level is raised until the demand is full; whoever has less than the level gives everything, the rest
-//!   give the level. Packs left over go to the first households by id.
-//! - `income_levelling`: the same with income: the level is this year's sales income with this sale added.
-//! - `proportional`: in proportion to what each household has, packs left over by largest remainder, ties by id.
-//! - `fewest_pickups`: the fewest villages that can fill the demand, those already visited first, then by what they
-//!   have; the last one is the smallest that suffices. Inside the villages as `max_min`.
-//! - `cheapest`: price by price, exactly compared; at one price as `max_min`.
+//! **Packs.** Everything is counted in whole packs. The demand and every lot are rounded down to whole packs before
+//! anything else; what is left of the demand is shortfall. Lots without a whole pack are ignored; of lots with the
+//! same id the smallest one (in field order) counts.
 //!
-//! **Limits.** Every share is whole packs. No household gets less than the minimum share out of a tier (or price) unless
-//! it reached it before; at most so many households take part. When a limit binds, the households that take part are
-//! the largest ones (`income_levelling`: those with the least income, as far as the demand can still be filled), so
-//! that as much as possible of the tier is filled; what is left is the shortfall. A later tier never gets what an
-//! earlier one could have filled.
+//! **Tiers** are taken in turn: every tier that the rest of the demand can empty is emptied, and the policy decides
+//! only inside the one tier that holds more than is still wanted.
 //!
-//! Cost: one sort, then passes over the candidates (the level is found by bisection).
+//! **Fairness is over households.** Inside a tier the lots of a household are one stock. What the household gets is
+//! then taken from its lots cheapest first, ties by lot id. Everywhere else ties go by household id.
+//!
+//! | policy | inside the tier |
+//! |---|---|
+//! | `max_min` | The highest level at which `min(stock, level)` over all households fits; the packs left over go one each, in id order, to households that have more. |
+//! | `income_levelling` | The same with sales income: this year's sales plus the amounts of this order (rounded half up per lot, as they are settled) are raised to the highest common level in whole fen. The packs that the next fen would bring are handed out in id order until the demand is full. |
+//! | `proportional` | Each household the same part of its stock, rounded down; the packs left over go by largest remainder. |
+//! | `fewest_pickups` | Villages that an earlier tier visits anyway come first; then the villages with the most stock, and as the last one the smallest that still suffices. No choice needs fewer villages. Inside the chosen ones as `max_min`. |
+//! | `cheapest` | Exact prices ascending; households at one price share as in `max_min`. |
+//!
+//! **Limits** come before tiers and policies, in this order:
+//! 1. A household whose whole stock is below the minimum share is out. At most `max_households` take part, and never
+//!    more than can get the minimum share out of the demand.
+//! 2. Within that, as much is filled as any choice of households could fill. No unit is refused that some permitted
+//!    choice would deliver.
+//! 3. Households are then chosen one by one, keeping (2) possible: earlier tiers first; inside a tier the larger stock
+//!    first (so that the shares of the chosen are as equal as they can be), with `income_levelling` the lower income,
+//!    with `fewest_pickups` the village with the most stock, with `cheapest` the lower price; ties by id.
+//! 4. With a minimum share, the tier (with `cheapest`: the price) that fills the demand takes in only as many
+//!    households as can get the minimum without taking from earlier tiers, or as it needs to fill the demand.
+//!    `max_min` takes the larger stocks; `income_levelling` whoever the rising level brings to the minimum first;
+//!    `proportional` drops the smallest stocks until every part reaches the minimum.
+//! 5. Every household that takes part first gets the minimum, from its own lots in tier order; the rest is shared by
+//!    tier and policy on top, so that nobody is below the minimum and everybody else is as the policy says.
+//!
+//! A limit may thus pass over an earlier tier or set a household above the level; the reason of that share says so.
+//!
+//! Time is O(n log n): sorts by id, household and stage; what follows is linear but for a binary search on the level.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
+mod income;
+mod level;
+mod limits;
+mod pickups;
+mod reason;
+mod stock;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-mod level;
-mod share;
+pub use reason::Reason;
+use stock::{Holding, Lot, Stock};
 
-#[cfg(test)]
-mod tests;
-
-/// How a tier is shared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How the lots of one tier are shared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
+    /// As equal as the stocks allow: small lots are emptied, large ones cut to a common level.
     #[default]
     MaxMin,
+    /// Who has sold least this year is raised first.
     IncomeLevelling,
+    /// Everybody the same part of their stock.
     Proportional,
+    /// As few villages to drive to as possible.
     FewestPickups,
+    /// The lowest total for the buyer.
     Cheapest,
+}
+
+/// Whose turn a lot is; lower numbers sell first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Spoils within the configured number of days.
+    Spoiling = 1,
+    /// Of a monitored household.
+    Monitored = 2,
+    /// Of a registered household.
+    Registered = 3,
+    Others = 4,
+}
+
+/// What is wanted, in whole grams or pieces, and within which limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demand {
+    pub quantity_base: i64,
+    pub policy: Policy,
+    /// Every share is a whole number of packs of this size; below 1 counts as 1.
+    pub pack_base: i64,
+    /// No household gets less than this from the order, rounded up to whole packs; 0 for no minimum.
+    pub min_share_base: i64,
+    /// No more households than this take part.
+    pub max_households: Option<u32>,
+}
+
+/// A lot that could fill the demand. All lots of one household carry the same `sold_this_year_fen`; if they differ,
+/// the one of the smallest lot id counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
+pub struct Candidate {
+    pub lot_id: Uuid,
+    pub household_id: Uuid,
+    /// The 12-digit code of the village where the lot is picked up.
+    pub village: u64,
+    pub available_base: i64,
+    /// Fen for `price_per_base` grams or pieces: 3200 and 500 are 32.00 yuan per jin.
+    pub price_fen: i64,
+    pub price_per_base: i64,
+    pub tier: Tier,
+    /// Sales income of the household in this calendar year.
+    pub sold_this_year_fen: i64,
+}
+
+/// A candidate as it is kept for replay: values without names, for there may be thousands.
+type Stored = (Uuid, Uuid, u64, i64, i64, i64, Tier, i64);
+
+/// What one lot gives, never zero.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    pub lot_id: Uuid,
+    pub household_id: Uuid,
+    pub quantity_base: i64,
+    pub tier: Tier,
+    pub reason: Reason,
+}
+
+/// The shares, by lot id, and what no lot could fill. Together they are exactly the quantity wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub shares: Vec<Share>,
+    pub shortfall_base: i64,
 }
 
 impl Policy {
     pub const ALL: [Self; 5] =
         [Self::MaxMin, Self::IncomeLevelling, Self::Proportional, Self::FewestPickups, Self::Cheapest];
 
+    /// The name that is stored and shown.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -60,28 +152,15 @@ impl Policy {
         }
     }
 
-    /// Reads the name stored in the database.
+    /// Reads a stored name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|policy| policy.as_str() == name)
     }
 }
 
-/// Whose turn a lot is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tier {
-    /// Would spoil soon after.
-    Spoiling,
-    /// Of a monitored household.
-    Monitored,
-    /// Of a registered household.
-    Registered,
-    Others,
-}
-
 impl Tier {
-    /// Counted from 1.
+    /// 1 for what sells first to 4.
     #[must_use]
     pub const fn number(self) -> u8 {
         match self {
@@ -93,7 +172,7 @@ impl Tier {
     }
 
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Spoiling => "spoiling",
             Self::Monitored => "monitored",
@@ -102,38 +181,6 @@ impl Tier {
         }
     }
 }
-
-/// What is wanted. Quantities are whole grams or pieces.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Demand {
-    pub quantity_base: i64,
-    pub policy: Policy,
-    /// At least 1; every share is a multiple.
-    pub pack_base: i64,
-    /// 0 means no minimum.
-    pub min_share_base: i64,
-    pub max_households: Option<u32>,
-}
-
-/// A lot that may fill part of the demand. Lot ids do not repeat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
-pub struct Candidate {
-    pub lot_id: Uuid,
-    pub household_id: Uuid,
-    /// 12-digit code.
-    pub village: u64,
-    pub available_base: i64,
-    /// Fen for [`Candidate::price_per_base`] grams or pieces.
-    pub price_fen: i64,
-    pub price_per_base: i64,
-    pub tier: Tier,
-    /// The household's sales income this year, the same on all its lots.
-    pub sold_this_year_fen: i64,
-}
-
-/// A candidate as it is kept for replay: values without names, as there may be thousands.
-type Stored = (Uuid, Uuid, u64, i64, i64, i64, Tier, i64);
 
 impl From<Stored> for Candidate {
     fn from(stored: Stored) -> Self {
@@ -161,237 +208,165 @@ impl From<Stored> for Candidate {
 }
 
 impl From<Candidate> for Stored {
-    fn from(it: Candidate) -> Self {
-        (
-            it.lot_id,
-            it.household_id,
-            it.village,
-            it.available_base,
-            it.price_fen,
-            it.price_per_base,
-            it.tier,
-            it.sold_this_year_fen,
-        )
+    fn from(of: Candidate) -> Self {
+        let price = (of.price_fen, of.price_per_base);
+        let income_fen = of.sold_this_year_fen;
+        (of.lot_id, of.household_id, of.village, of.available_base, price.0, price.1, of.tier, income_fen)
     }
 }
 
-impl Candidate {
-    /// Compares prices exactly, whatever they are priced per.
-    fn cmp_price(&self, other: &Self) -> Ordering {
-        let ours = i128::from(self.price_fen) * i128::from(other.price_per_base.max(1));
-        let theirs = i128::from(other.price_fen) * i128::from(self.price_per_base.max(1));
-        ours.cmp(&theirs)
-    }
-}
-
-/// What one lot gives.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Share {
-    pub lot_id: Uuid,
-    pub household_id: Uuid,
-    pub quantity_base: i64,
-    pub tier: Tier,
-    pub reason: Reason,
-}
-
-/// Why a lot gives what it gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// The household gives all it has in this tier.
-    Everything,
-    /// Shares are level at so much per household.
-    Level { base: i64 },
-    /// Incomes are level at so much.
-    IncomeLevel { fen: i64 },
-    /// So much of what all households of the tier have goes out, in thousandths.
-    Proportion { permille: i64 },
-}
-
-impl Reason {
-    /// A sentence for people, such as `tier 2 monitored, level 350 kg`.
-    pub fn describe(self, tier: Tier, show: impl Fn(i64) -> String) -> String {
-        let why = match self {
-            Self::Everything => "everything it has".to_owned(),
-            Self::Level { base } => format!("level {}", show(base)),
-            Self::IncomeLevel { fen } => format!("income level {}.{:02} yuan", fen / 100, fen % 100),
-            Self::Proportion { permille } => {
-                format!("{}.{} % of what there is", permille / 10, permille % 10)
-            }
-        };
-        format!("tier {} {}, {why}", tier.number(), tier.as_str())
-    }
-}
-
-/// The shares by lot id, and what could not be filled. Shares and shortfall sum to the demand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    pub shares: Vec<Share>,
-    pub shortfall_base: i64,
-}
-
-/// The lots of one household in one tier (or at one price of it). Quantities are whole packs.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    household: Uuid,
-    village: u64,
-    income_fen: i64,
-    available: i64,
-    /// The least it may get, if it gets anything.
-    least: i64,
-    first_lot: usize,
-    lots: usize,
-}
-
-/// What a tier gives each of its entries, and why.
-#[derive(Debug)]
-struct Given {
-    packs: Vec<i64>,
-    reason: Reason,
-}
-
-/// What has been decided so far, over tiers.
-struct Progress {
-    left: i64,
-    slots: usize,
-    /// Whether a limit or the policy looks at what households got in earlier tiers.
-    looks_back: bool,
-    /// Packs and fen per household that already takes part.
-    of_household: HashMap<Uuid, (i64, i64)>,
-    villages: BTreeSet<u64>,
-    shares: Vec<Share>,
-}
-
-/// Shares `demand` over `candidates`. Never fails: what cannot be filled is the shortfall.
+/// Shares `demand` over `candidates` by the rules above. The order of the candidates does not matter.
 #[must_use]
 pub fn allocate(demand: &Demand, candidates: &[Candidate]) -> Outcome {
-    let pack = demand.pack_base.max(1);
-    let quantity = demand.quantity_base.max(0);
-    let mut lots: Vec<&Candidate> = candidates.iter().filter(|lot| lot.available_base >= pack).collect();
-    lots.sort_unstable_by(|one, other| order(demand.policy, one, other));
-    let mut progress = Progress {
-        left: quantity / pack,
-        slots: demand.max_households.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)),
-        looks_back: demand.min_share_base > 0
-            || demand.max_households.is_some()
-            || demand.policy == Policy::IncomeLevelling,
-        of_household: HashMap::new(),
-        villages: BTreeSet::new(),
-        shares: Vec::new(),
-    };
-    for group in lots.chunk_by(|one, other| is_one_group(demand.policy, one, other)) {
-        if progress.left == 0 {
-            break;
-        }
-        share_group(demand, pack, group, &mut progress);
+    let wanted = Wanted::of(demand);
+    let mut stock = stock::gather(candidates, wanted.pack);
+    let looks_at_income = demand.policy == Policy::IncomeLevelling;
+    let incomes = if looks_at_income { stock.incomes() } else { vec![0; stock.households] };
+    if wanted.is_limited() {
+        let chosen = limits::choose(&wanted, &stock.lots, &incomes);
+        stock.keep(&chosen);
     }
-    progress.shares.sort_unstable_by_key(|share| share.lot_id);
-    let filled: i64 = progress.shares.iter().map(|share| share.quantity_base).sum();
-    Outcome { shares: progress.shares, shortfall_base: quantity - filled }
-}
-
-/// Tiers first, for `cheapest` prices next; households together, their cheapest lots first.
-fn order(policy: Policy, one: &Candidate, other: &Candidate) -> Ordering {
-    let by_price = || if policy == Policy::Cheapest { one.cmp_price(other) } else { Ordering::Equal };
-    one.tier
-        .cmp(&other.tier)
-        .then_with(by_price)
-        .then_with(|| one.household_id.cmp(&other.household_id))
-        .then_with(|| one.cmp_price(other))
-        .then_with(|| one.lot_id.cmp(&other.lot_id))
-}
-
-fn is_one_group(policy: Policy, one: &Candidate, other: &Candidate) -> bool {
-    one.tier == other.tier && (policy != Policy::Cheapest || one.cmp_price(other) == Ordering::Equal)
-}
-
-fn share_group(demand: &Demand, pack: i64, lots: &[&Candidate], progress: &mut Progress) {
-    let entries = entries(demand, pack, lots, progress);
-    let chosen = share::choose(demand.policy, entries, progress);
-    let given = match demand.policy {
-        Policy::Proportional => level::proportional(&chosen, progress.left),
-        Policy::IncomeLevelling => level::incomes(&chosen, lots, pack, progress.left),
-        Policy::MaxMin | Policy::FewestPickups | Policy::Cheapest => {
-            level::quantities(&chosen, pack, progress.left)
-        }
-    };
-    for (entry, &packs) in chosen.iter().zip(&given.packs) {
-        if packs > 0 {
-            let reason = if packs == entry.available { Reason::Everything } else { given.reason };
-            hand_out(pack, entry, packs, reason, lots, progress);
-        }
+    let villages = stock.arrange(&wanted);
+    let mut holdings = stock::holdings(&stock.lots);
+    if wanted.min_share > 1 {
+        let entering = limits::enter(&wanted, &stock.lots, &holdings, &incomes);
+        stock.keep(&entering);
+        holdings = stock::holdings(&stock.lots);
+        limits::reserve(wanted.min_share, &mut holdings, incomes.len());
     }
+    share_out(&wanted, villages, &stock.lots, &mut holdings, incomes);
+    hand_to_lots(&wanted, &stock, &holdings)
 }
 
-/// One entry per household that may take part, by household id.
-fn entries(demand: &Demand, pack: i64, lots: &[&Candidate], progress: &Progress) -> Vec<Entry> {
-    let least_packs =
-        demand.min_share_base.max(0) / pack + i64::from(demand.min_share_base.max(0) % pack > 0);
-    let mut entries: Vec<Entry> = Vec::new();
-    for (position, lot) in lots.iter().enumerate() {
-        let packs = lot.available_base / pack;
-        match entries.last_mut().filter(|last| last.household == lot.household_id) {
-            Some(last) => {
-                last.available = last.available.saturating_add(packs);
-                last.lots += 1;
-            }
-            None => entries.push(Entry {
-                household: lot.household_id,
-                village: lot.village,
-                income_fen: lot.sold_this_year_fen,
-                available: packs,
-                least: least_packs,
-                first_lot: position,
-                lots: 1,
-            }),
-        }
-    }
-    if !progress.of_household.is_empty() {
-        for entry in &mut entries {
-            if let Some((packs, fen)) = progress.of_household.get(&entry.household) {
-                entry.least = (least_packs - packs).max(0);
-                entry.income_fen = entry.income_fen.saturating_add(*fen);
-            }
-        }
-    }
-    entries.retain(|entry| entry.available >= entry.least);
-    entries
-}
-
-/// Takes a household's packs from its lots, cheapest first, and notes that it takes part.
-fn hand_out(
+/// The demand in whole packs.
+struct Wanted<'a> {
+    demand: &'a Demand,
     pack: i64,
-    entry: &Entry,
     packs: i64,
-    reason: Reason,
-    lots: &[&Candidate],
-    progress: &mut Progress,
-) {
-    let (mut open, mut fen) = (packs, 0_i64);
-    for lot in lots.iter().skip(entry.first_lot).take(entry.lots) {
-        let take = open.min(lot.available_base / pack);
-        if take == 0 {
-            break;
+    /// In packs; 0 and 1 mean that there is no minimum.
+    min_share: i64,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(demand: &'a Demand) -> Self {
+        let pack = demand.pack_base.max(1);
+        let min_base = demand.min_share_base.max(0);
+        let min_share = min_base / pack + i64::from(min_base % pack > 0);
+        Self { demand, pack, packs: demand.quantity_base.max(0) / pack, min_share }
+    }
+
+    fn is_limited(&self) -> bool {
+        self.min_share > 1 || self.demand.max_households.is_some()
+    }
+
+    /// The most households that may take part.
+    fn households_max(&self) -> usize {
+        let by_limit =
+            self.demand.max_households.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        let by_minimum = if self.min_share > 1 { self.packs / self.min_share } else { i64::MAX };
+        by_limit.min(usize::try_from(by_minimum).unwrap_or(usize::MAX))
+    }
+
+    /// Packs as grams or pieces. They never exceed a lot or the demand they were counted from.
+    fn base(&self, packs: i64) -> i64 {
+        packs.saturating_mul(self.pack)
+    }
+}
+
+/// Sets `part` and `reason` of every holding, stage by stage, on top of the reserved floors.
+fn share_out(wanted: &Wanted, villages: u32, lots: &[Lot], holdings: &mut [Holding], mut incomes: Vec<i64>) {
+    let reserved: i64 = holdings.iter().map(|holding| holding.floor).sum();
+    let mut left = wanted.packs - reserved;
+    let minimum = Reason::MinimumShare { min_share_base: wanted.demand.min_share_base };
+    let stages = lots.chunk_by(|a, b| a.stage == b.stage);
+    for (lots, holdings) in stages.zip(holdings.chunk_by_mut(|a, b| a.stage == b.stage)) {
+        let floors: i64 = holdings.iter().map(|holding| holding.floor).sum();
+        let stock: i128 = holdings.iter().map(|holding| i128::from(holding.packs)).sum();
+        if stock <= i128::from(floors + left) {
+            left -= holdings.iter().map(|holding| holding.packs - holding.floor).sum::<i64>();
+            for holding in holdings.iter_mut() {
+                holding.part = holding.packs;
+            }
+            if wanted.demand.policy == Policy::IncomeLevelling {
+                income::add_sold_out(wanted.pack, lots, &mut incomes);
+            }
+        } else if left > 0 {
+            fill(wanted, villages, floors + left, lots, holdings, &incomes);
+            left = 0;
+        } else {
+            for holding in holdings.iter_mut() {
+                holding.part = holding.floor;
+                holding.reason = minimum;
+            }
         }
-        open -= take;
-        fen = fen.saturating_add(level::value_fen(lot, take * pack));
-        progress.shares.push(Share {
-            lot_id: lot.lot_id,
-            household_id: lot.household_id,
-            quantity_base: take * pack,
-            tier: lot.tier,
-            reason,
+    }
+}
+
+/// Shares `packs` over one stage that holds more than that.
+fn fill(wanted: &Wanted, villages: u32, packs: i64, lots: &[Lot], holdings: &mut [Holding], incomes: &[i64]) {
+    let minimum = Reason::MinimumShare { min_share_base: wanted.demand.min_share_base };
+    match wanted.demand.policy {
+        Policy::IncomeLevelling => {
+            let ladders = income::ladders(wanted.pack, lots, incomes);
+            let level_fen = income::level(&ladders, holdings, packs);
+            for holding in holdings {
+                let is_raised = holding.part > 0 && holding.part == holding.floor;
+                holding.reason = if is_raised { minimum } else { Reason::IncomeLevel { level_fen } };
+            }
+        }
+        Policy::Proportional => {
+            let basis_points = level::proportional(holdings, packs);
+            for holding in holdings {
+                let is_raised = holding.part > 0 && holding.part == holding.floor;
+                holding.reason = if is_raised { minimum } else { Reason::Proportional { basis_points } };
+            }
+        }
+        policy => {
+            let level = level::level(holdings, packs);
+            for (holding, lot) in holdings.iter_mut().zip(lots.chunk_by(stock::is_same_holding)) {
+                let level_base = wanted.base(holding.part);
+                let is_raised = holding.part == holding.floor && holding.part > level;
+                holding.reason = match (policy, lot.first()) {
+                    _ if is_raised => minimum,
+                    (Policy::FewestPickups, _) => Reason::Pickup { villages, level_base },
+                    (Policy::Cheapest, Some(lot)) => Reason::price(lot.price, level_base),
+                    _ => Reason::Level { level_base },
+                };
+            }
+        }
+    }
+}
+
+/// Takes the part of every household from its lots, which stand cheapest first, and lists the shares by lot id.
+fn hand_to_lots(wanted: &Wanted, stock: &Stock, holdings: &[Holding]) -> Outcome {
+    // The packs of every lot, and the reason where the household does not give all it has in the stage.
+    let mut given: Vec<(i64, Option<&Reason>)> = vec![(0, None); stock.by_lot_id().len()];
+    let mut count = 0;
+    for (lots, holding) in stock.lots.chunk_by(stock::is_same_holding).zip(holdings) {
+        let mut left = holding.part;
+        let reason = (holding.part < holding.packs).then_some(&holding.reason);
+        for lot in lots {
+            let packs = left.min(lot.packs);
+            if let Some(slot) = given.get_mut(lot.rank).filter(|_| packs > 0) {
+                *slot = (packs, reason);
+                count += 1;
+            }
+            left -= packs;
+        }
+    }
+    let mut shortfall_base = wanted.demand.quantity_base.max(0);
+    let mut shares = Vec::with_capacity(count);
+    for (candidate, (packs, reason)) in stock.by_lot_id().zip(given) {
+        let Some(candidate) = candidate.filter(|_| packs > 0) else { continue };
+        let quantity_base = wanted.base(packs);
+        shortfall_base -= quantity_base;
+        shares.push(Share {
+            lot_id: candidate.lot_id,
+            household_id: candidate.household_id,
+            quantity_base,
+            tier: candidate.tier,
+            reason: reason.copied().unwrap_or(Reason::WholeLot),
         });
     }
-    progress.left -= packs;
-    progress.villages.insert(entry.village);
-    if !progress.looks_back {
-        return;
-    }
-    let is_new = !progress.of_household.contains_key(&entry.household);
-    if is_new {
-        progress.slots = progress.slots.saturating_sub(1);
-    }
-    let so_far = progress.of_household.entry(entry.household).or_insert((0, 0));
-    *so_far = (so_far.0.saturating_add(packs), so_far.1.saturating_add(fen));
+    Outcome { shares, shortfall_base }
 }

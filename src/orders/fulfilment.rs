@@ -189,7 +189,7 @@ async fn replace_missing(
         short.iter().map(|line| missing_request(line, missing_of(line.id))).collect();
     let policy = Policy::parse(&order.policy).ok_or_else(|| Failure::Broken("unknown policy".to_owned()))?;
     let request = OrderRequest { institution_id: order.institution_id, policy, lines: requests? };
-    let plan = plan::make(app, txn, &request, &order.county_code, now, true).await?;
+    let plan = plan::make_locked(app, txn, &request, &order.county_code, now).await?;
     if plan.needs_expired_holds {
         super::expire_due(app, txn, now).await?;
     }

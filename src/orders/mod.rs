@@ -62,7 +62,7 @@ pub struct PlacedIds {
 /// What placing the order would do, now. Writes nothing.
 pub async fn preview(app: &App, caller: &Caller, request: &OrderRequest) -> Outcome<PreviewView> {
     let county_code = buyers_county(app.db.reader(), caller, request).await?;
-    let plan = plan::make(app, app.db.reader(), request, &county_code, app.clock.now(), false).await?;
+    let plan = plan::make(app, app.db.reader(), request, &county_code, app.clock.now()).await?;
     Ok(PreviewView::of(&plan))
 }
 
@@ -98,7 +98,11 @@ async fn place_once(
     let county_code = buyers_county(app.db.reader(), caller, request).await?;
     let number = app.numbers.next(&app.db, Series::PurchaseOrder, &county_code, business_day(now)).await?;
     let txn = app.db.begin().await?;
-    let plan = plan::make(app, &txn, request, &county_code, now, must_lock).await?;
+    let plan = if must_lock {
+        plan::make_locked(app, &txn, request, &county_code, now).await?
+    } else {
+        plan::make(app, &txn, request, &county_code, now).await?
+    };
     let short = plan.refused_shortfalls();
     if !short.is_empty() {
         return Err(Refusal::StockShort { lines: short }.into());

@@ -11,6 +11,7 @@ use super::allocation::{self, Candidate, Demand, Policy, Share};
 use super::rules::{self, Line, OrderRequest, Product};
 use crate::app::App;
 use crate::clock::{business_day, year_start};
+use crate::db::WriteTxn;
 use crate::lots::stock;
 use crate::members::access::RegionScope;
 use crate::money::{Fen, Price};
@@ -70,26 +71,48 @@ impl Plan {
     }
 }
 
-/// Plans an order of the given county. `must_lock` keeps the candidate lots locked until the transaction ends.
+/// Plans an order of the given county on what there is at this moment.
 pub async fn make(
     app: &App,
     connection: &impl ConnectionTrait,
     request: &OrderRequest,
     county_code: &str,
     now: DateTime<Utc>,
-    must_lock: bool,
 ) -> Outcome<Plan> {
     let (lines, region_codes) = read_lines(connection, request, county_code, now).await?;
-    let wanted: Vec<stock::Wanted> =
-        lines.iter().zip(&region_codes).map(|(line, code)| wanted(line, code)).collect();
+    plan(app, connection, request.policy, lines, region_codes, now).await
+}
+
+/// As [`make`], after locking every lot the order could take, so that nothing it rests on changes before the commit.
+pub async fn make_locked(
+    app: &App,
+    txn: &WriteTxn,
+    request: &OrderRequest,
+    county_code: &str,
+    now: DateTime<Utc>,
+) -> Outcome<Plan> {
+    let (lines, region_codes) = read_lines(txn, request, county_code, now).await?;
+    stock::lock(txn, &all_wanted(&lines, &region_codes)).await?;
+    plan(app, txn, request.policy, lines, region_codes, now).await
+}
+
+async fn plan(
+    app: &App,
+    connection: &impl ConnectionTrait,
+    policy: Policy,
+    lines: Vec<Line>,
+    region_codes: Vec<String>,
+    now: DateTime<Utc>,
+) -> Outcome<Plan> {
+    let wanted = all_wanted(&lines, &region_codes);
     let limit = app.settings.candidates_max;
-    let lots = stock::candidates(connection, &wanted, now, limit + 1, must_lock).await?;
+    let lots = stock::candidates(connection, &wanted, now, limit + 1).await?;
     if u64::try_from(lots.len()).is_ok_and(|found| found > limit) {
         let detail = format!("more than {limit} lots could fill this order; narrow the region or the grade");
         return Err(Refusal::invalid("/lines", detail).into());
     }
-    let income = read_income(connection, request.policy, &lots, now).await?;
-    Ok(share(app, request.policy, lines, region_codes, lots, &income))
+    let income = read_income(connection, policy, &lots, now).await?;
+    Ok(share(app, policy, lines, region_codes, lots, &income))
 }
 
 async fn read_lines(
@@ -131,6 +154,10 @@ async fn read_lines(
         }
     }
     Ok((lines, regions.into_iter().map(|region| region.code).collect()))
+}
+
+fn all_wanted(lines: &[Line], region_codes: &[String]) -> Vec<stock::Wanted> {
+    lines.iter().zip(region_codes).map(|(line, code)| wanted(line, code)).collect()
 }
 
 fn wanted(line: &Line, region_code: &str) -> stock::Wanted {

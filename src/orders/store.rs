@@ -1,5 +1,7 @@
 //! SQL of orders, lines and allocations. Lines and allocations are written and moved as sets, never one by one.
 
+use std::fmt::Write;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 use serde_json::json;
@@ -45,9 +47,6 @@ pub struct LineRow {
     pub needed_by: chrono::NaiveDate,
     pub region_code: String,
     pub grade: Option<String>,
-    pub min_share_base: Option<i64>,
-    pub max_households: Option<i64>,
-    pub allow_partial: bool,
     pub shortfall_base: i64,
     pub amount_fen: i64,
 }
@@ -70,7 +69,6 @@ pub struct AllocationRow {
     pub tier: i64,
     pub reason: String,
     pub state: String,
-    pub round: i64,
 }
 
 const ORDER_COLUMNS: &str = "purchase_order.id, purchase_order.county_code, purchase_order.number,
@@ -288,7 +286,7 @@ pub async fn list(
     let mut sql = format!("select {ORDER_COLUMNS} from purchase_order where {condition}");
     let mut narrow = |column: &str, value: Value| {
         values.push(value);
-        sql.push_str(&format!(" and {column} ${}", values.len()));
+        let _ = write!(sql, " and {column} ${}", values.len());
     };
     if let Some(state) = filter.state {
         narrow("purchase_order.state =", state.as_str().into());
@@ -300,7 +298,7 @@ pub async fn list(
         narrow("purchase_order.id <", before.into());
     }
     values.push(i64::try_from(page.limit + 1).unwrap_or(i64::MAX).into());
-    sql.push_str(&format!(" order by purchase_order.id desc limit ${}", values.len()));
+    let _ = write!(sql, " order by purchase_order.id desc limit ${}", values.len());
     db::rows(connection, &sql, values).await
 }
 
@@ -308,8 +306,7 @@ pub async fn list(
 pub async fn lines(connection: &impl ConnectionTrait, order_id: Uuid) -> Result<Vec<LineRow>, DbErr> {
     let sql = "select order_line.id, order_line.product_id, product.name as product_name, product.measure,
                       order_line.quantity_base, order_line.max_price_fen, order_line.max_price_unit,
-                      order_line.needed_by, order_line.region_code, order_line.grade, order_line.min_share_base,
-                      order_line.max_households, order_line.allow_partial, order_line.shortfall_base,
+                      order_line.needed_by, order_line.region_code, order_line.grade, order_line.shortfall_base,
                       order_line.amount_fen
                from order_line join product on product.id = order_line.product_id
                where order_line.order_id = $1 order by order_line.line_no";
@@ -330,7 +327,7 @@ pub async fn replay_of(connection: &impl ConnectionTrait, line_id: Uuid) -> Resu
 const ALLOCATION_SELECT: &str = "select allocation.id, allocation.line_id, order_line.line_no, allocation.lot_id,
     allocation.household_id, order_line.product_id, lot.village_code, product.measure, allocation.quantity_base,
     allocation.price_fen, allocation.pricing_unit, allocation.amount_fen, allocation.tier, allocation.reason,
-    allocation.state, allocation.round
+    allocation.state
     from allocation
     join order_line on order_line.id = allocation.line_id
     join product on product.id = order_line.product_id
@@ -371,10 +368,10 @@ pub async fn list_allocations(
     let mut sql = format!("{ALLOCATION_SELECT} where allocation.order_id = $1 {condition}");
     if let Some(before) = page.before {
         values.push(before.into());
-        sql.push_str(&format!(" and allocation.id < ${}", values.len()));
+        let _ = write!(sql, " and allocation.id < ${}", values.len());
     }
     values.push(i64::try_from(page.limit + 1).unwrap_or(i64::MAX).into());
-    sql.push_str(&format!(" order by allocation.id desc limit ${}", values.len()));
+    let _ = write!(sql, " order by allocation.id desc limit ${}", values.len());
     db::rows(connection, &sql, values).await
 }
 

@@ -86,6 +86,8 @@ pub async fn record(app: &App, caller: &Caller, key: &Key, new: NewPayment) -> O
         let payer = store::find_payer(&txn, region, new.institution_id).await?;
         let payer = payer.ok_or(Refusal::NotFound("institution"))?;
         let parts = receipts::receive(&txn, payer.id, new.amount).await?;
+        // Before the ledger, as an acceptance locks its order before the accounts too.
+        close_finished(&txn, &parts, now).await?;
         let deposited = rules::left_over(new.amount, parts.iter().map(|part| part.amount))
             .ok_or_else(|| Failure::Broken(format!("settlements took more than {}", new.amount)))?;
         let id = app.ids.next(now);
@@ -111,7 +113,6 @@ pub async fn record(app: &App, caller: &Caller, key: &Key, new: NewPayment) -> O
         store::insert_parts(&txn, id, &parts).await?;
         let event = event("record_payment", &payment, None, figures(&payment, &parts));
         trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
-        close_finished(&txn, &parts, now).await?;
         idempotency::commit(txn, key, now, payment).await
     })
     .await

@@ -108,7 +108,7 @@ pub struct PayoutBatch {
 pub struct Payout {
     pub id: Uuid,
     pub household_id: Uuid,
-    /// The first character; the others are masked.
+    /// Of its head, masked.
     pub household_name: String,
     /// Twelve digits.
     pub village: String,

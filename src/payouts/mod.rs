@@ -210,6 +210,11 @@ async fn settle_results(
 ) -> Outcome<()> {
     let (paid, returned): (Vec<_>, Vec<_>) =
         told.iter().partition(|(_, result)| matches!(result, BankResult::Paid));
+    if !returned.is_empty() {
+        let ids: Vec<Uuid> = returned.iter().map(|(payout, _)| payout.id).collect();
+        // Lines before accounts, as a payment locks them.
+        receipts::unmark_paid_out(txn, &store::parts_of(txn, &ids).await?).await?;
+    }
     let today = app.clock.today();
     let mut rows = Vec::with_capacity(told.len());
     for (kind, group) in [("payout_paid", &paid), ("payout_returned", &returned)] {
@@ -232,11 +237,7 @@ async fn settle_results(
     if usize::try_from(store::store_results(txn, &rows).await?).ok() != Some(rows.len()) {
         return Err(changed_under_lock(batch.id));
     }
-    let returned: Vec<Uuid> = returned.iter().map(|(payout, _)| payout.id).collect();
-    if returned.is_empty() {
-        return Ok(());
-    }
-    receipts::unmark_paid_out(txn, &store::parts_of(txn, &returned).await?).await
+    Ok(())
 }
 
 /// The shares of a new batch, and whether something is left for the next one.

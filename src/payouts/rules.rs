@@ -188,18 +188,6 @@ pub fn matched(
     matched.collect()
 }
 
-/// A name as others may see it: the first character stays, every other one becomes `*`.
-#[must_use]
-pub fn masked(name: &str) -> String {
-    let mut chars = name.chars();
-    let first = chars.next();
-    let rest = chars.count();
-    match first {
-        Some(first) if rest > 0 => format!("{first}{}", "*".repeat(rest)),
-        _ => "*".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,13 +240,6 @@ mod tests {
         assert!(matches!(foreign, Err(Refusal::Invalid { .. })));
         let again = matched(&[(Uuid::from_u128(2), BankResult::Paid)], &found);
         assert!(matches!(again, Err(Refusal::WrongState { .. })));
-    }
-
-    #[test]
-    fn a_name_shows_its_first_character_only() {
-        assert_eq!(masked("张三丰"), "张**");
-        assert_eq!(masked("张"), "*");
-        assert_eq!(masked(""), "*");
     }
 
     proptest! {

@@ -5,11 +5,12 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::rules::{self, BankResult, BatchState, Instructed, PayoutState, Share};
+use super::rules::{BankResult, BatchState, Instructed, PayoutState, Share};
 use super::{BatchView, PayoutView, Step};
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::http::page::PageRequest;
 use crate::members::access::CountyScope;
+use crate::members::households::mask_name;
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome};
 use crate::settlement::receipts::PayableLine;
@@ -188,7 +189,7 @@ pub async fn payouts_of(connection: &impl ConnectionTrait, batch_id: Uuid) -> Ou
             state: payout_state(&row.state)?,
             id: row.id,
             household_id: row.household_id,
-            masked_name: rules::masked(&row.head_name),
+            masked_name: mask_name(&row.head_name),
             village_code: row.village_code,
             amount: Fen::new(row.amount_fen),
             return_reason: row.return_reason,

@@ -158,7 +158,6 @@ impl Api {
     /// What each household earned from accepted sales, the lowest first: those who have earned nothing lead. JSON comes
     /// in pages; csv and xlsx hold all households, at most 50,000. Names are masked for finance and auditors.
     #[oai(path = "/reports/income", method = "get", operation_id = "report_income")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the contract")]
     async fn report_income(
         &self,
         caller: Signed,

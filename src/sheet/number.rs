@@ -27,11 +27,6 @@ impl Digits {
         Some(Self { negative, significant, exponent: exponent.parse().ok()? })
     }
 
-    pub(super) fn hundredth(mut self) -> Self {
-        self.exponent = self.exponent.saturating_sub(2);
-        self
-    }
-
     /// Plain decimal; scientific from 1e15 on, where 15 digits cannot be all there were, and for dust.
     pub(super) fn text(&self) -> String {
         let sign = if self.negative { "-" } else { "" };

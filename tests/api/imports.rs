@@ -99,8 +99,6 @@ async fn a_file_that_is_no_table_or_lacks_a_column_is_refused_with_what_to_do() 
         upload(&world, Some(&officer), "", file).await.refused(422, "invalid_value");
     }
     upload(&world, Some(&officer), "", vec![0xD0, 0xCF, 0x11, 0xE0]).await.refused(422, "invalid_value");
-    let json = world.request(Method::POST, Some(&officer), "/v1/households/import").json(&json!({}));
-    Answer::of(json).await.refused(415, "unsupported_media_type");
 }
 
 #[tokio::test]
@@ -133,14 +131,15 @@ impl Drop for Scratch {
     }
 }
 
-async fn import(world: &World, kind: &str, file: &Scratch, flags: &[&str]) -> Output {
-    tokio::process::Command::new(env!("CARGO_BIN_EXE_zhuxiao"))
+fn import(world: &World, kind: &str, file: &Scratch, flags: &[&str]) -> Output {
+    std::process::Command::new(env!("CARGO_BIN_EXE_zhuxiao"))
         .args(["import", kind, file.0.to_str().unwrap()])
         .args(flags)
+        .env_remove("ZHUXIAO_TEST_DATABASE_URL")
+        .env_remove("ZHUXIAO_TEST_REDIS_URL")
         .env("ZHUXIAO_DATABASE_URL", world.database_url())
         .env("ZHUXIAO_KEYS", world.app.settings.keys.as_ref().unwrap())
         .output()
-        .await
         .unwrap()
 }
 
@@ -155,12 +154,12 @@ async fn the_command_line_imports_households_once() {
     let officer = world.official(Role::Officer).await;
     let file = Scratch::new("households.csv", GOOD);
     let flags = ["--region", "341823"];
-    let trial = import(&world, "households", &file, &["--region", "341823", "--dry-run"]).await;
+    let trial = import(&world, "households", &file, &["--region", "341823", "--dry-run"]);
     assert_eq!(outcome(&trial).2.trim(), "2 rows: 2 would be made, 0 there already");
     assert_eq!(households(&world, &officer).await, 0);
-    let told = outcome(&import(&world, "households", &file, &flags).await);
+    let told = outcome(&import(&world, "households", &file, &flags));
     assert_eq!((told.0, told.1.as_str(), told.2.trim()), (0, "", "2 rows: 2 made, 0 there already"));
-    let told = outcome(&import(&world, "households", &file, &flags).await);
+    let told = outcome(&import(&world, "households", &file, &flags));
     assert_eq!((told.0, told.2.trim()), (0, "2 rows: 0 made, 2 there already"));
     assert_eq!(households(&world, &officer).await, 2);
 }
@@ -170,19 +169,19 @@ async fn the_command_line_tells_bad_cells_on_stdout_and_exits_with_two() {
     let world = World::new().await.with_regions().await;
     let officer = world.official(Role::Officer).await;
     let file = Scratch::new("households.csv", BAD);
-    let (code, csv, message) = outcome(&import(&world, "households", &file, &["--region", "341823"]).await);
+    let (code, csv, message) = outcome(&import(&world, "households", &file, &["--region", "341823"]));
     assert_eq!((code, csv.lines().count()), (2, 6));
     assert!(
         csv.starts_with("\u{feff}sheet,row,column,value,reason") && message.contains("nothing was imported")
     );
     let flags = ["--region", "341823", "--json"];
-    let (code, lines, _) = outcome(&import(&world, "households", &file, &flags).await);
+    let (code, lines, _) = outcome(&import(&world, "households", &file, &flags));
     let cells: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((code, cells.len(), &cells[4]["row"]), (2, 5, &json!(4)));
     assert_eq!(households(&world, &officer).await, 0);
-    let (code, _, message) = outcome(&import(&world, "households", &file, &["--region", "泾县"]).await);
+    let (code, _, message) = outcome(&import(&world, "households", &file, &["--region", "泾县"]));
     assert_eq!((code, message.contains("--region")), (2, true));
-    assert_eq!(outcome(&import(&world, "households", &file, &[]).await).0, 2);
+    assert_eq!(outcome(&import(&world, "households", &file, &[])).0, 2);
 }
 
 #[tokio::test]
@@ -194,14 +193,14 @@ async fn regions_are_read_in_both_layouts_and_once() {
         341823100001,village,示范一村,341823100,泾川镇,村\n";
     let flags = ["--valid-from", "2019-10-31", "--region", "341823"];
     let (tree, villages) = (Scratch::new("tree.csv", tree), Scratch::new("villages.csv", villages));
-    let early = outcome(&import(&world, "regions", &villages, &flags).await);
+    let early = outcome(&import(&world, "regions", &villages, &flags));
     assert_eq!(early.0, 2, "a village whose township is missing: {}", early.1);
     for (file, told) in [
         (&tree, "4 rows: 4 made, 0 there already"),
         (&villages, "1 rows: 1 made, 0 there already"),
         (&tree, "4 rows: 0 made, 4 there already"),
     ] {
-        let (code, _, message) = outcome(&import(&world, "regions", file, &flags).await);
+        let (code, _, message) = outcome(&import(&world, "regions", file, &flags));
         assert_eq!((code, message.trim()), (0, told));
     }
     let officer = world.official(Role::Officer).await;
@@ -217,7 +216,7 @@ async fn a_region_that_is_elsewhere_twice_of_the_wrong_level_or_below_nothing_is
         341823105000,township,蔡村镇,\n341823105000,township,蔡村镇,\n";
     let file = Scratch::new("regions.csv", table);
     let flags = ["--region", "341823", "--json"];
-    let (code, lines, _) = outcome(&import(&world, "regions", &file, &flags).await);
+    let (code, lines, _) = outcome(&import(&world, "regions", &file, &flags));
     let cells = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let rows: Vec<u64> = cells.map(|cell| cell["row"].as_u64().unwrap()).collect();
     assert_eq!((code, rows), (2, vec![2, 3, 4, 5, 6, 8]));
@@ -230,8 +229,19 @@ async fn a_last_day_in_the_table_revokes_a_region() {
     let world = World::new().await.with_regions().await;
     let table = "code,name,valid_to\n341823100002,示范二村,2023-06-30\n";
     let file = Scratch::new("revoked.csv", table);
-    assert_eq!(outcome(&import(&world, "regions", &file, &[]).await).0, 0);
+    assert_eq!(outcome(&import(&world, "regions", &file, &[])).0, 0);
     let officer = world.official(Role::Officer).await;
     let body = json!({"village": "341823100002", "head_name": "李四", "status": "general"});
     world.post(&officer, "/v1/households", body).await.refused(422, "region_revoked");
+}
+
+#[tokio::test]
+async fn lots_are_imported_for_a_county_or_lower_only() {
+    let world = World::new().await.with_regions().await;
+    let file = Scratch::new("lots.csv", "甲,乙\n1,2\n");
+    for (region, told) in [("3418", "county"), ("341823", "header")] {
+        let (code, _, message) = outcome(&import(&world, "lots", &file, &["--region", region]));
+        assert_eq!((code, message.contains(told)), (2, true), "{message}");
+    }
+    assert_eq!(outcome(&import(&world, "lots", &file, &[])).0, 2);
 }

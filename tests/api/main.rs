@@ -19,6 +19,7 @@ mod tidy;
 mod audit_events;
 mod cooperatives;
 mod deliveries;
+mod demo;
 mod households;
 mod imports;
 mod institutions;

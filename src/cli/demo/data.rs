@@ -62,7 +62,6 @@ pub struct Product {
     pub code: String,
     pub name: String,
     pub category: String,
-    pub category_name: String,
     pub measure: Measure,
     pub pricing_unit: Unit,
     /// Fen per pricing unit.

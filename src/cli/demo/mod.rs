@@ -124,14 +124,15 @@ pub async fn prepare(settings: &Settings, wanted: Wanted, progress: Progress) ->
                 seed: wanted.seed,
                 calendar,
                 data: Embedded::read().map_err(|error| Ended::Failed(error.to_string()))?,
-                progress,
+                progress: progress.clone(),
                 actor: Actor::service("demo"),
                 has_keys,
             };
             (fill(&stage, wanted).await?, false)
         }
     };
-    let summary = summary::compute(&app, &data, facts).await?;
+    let summary = summary::compute(&app, &data, facts, &progress).await?;
+    progress.end();
     app.db.close().await?;
     Ok(Prepared { summary, was_there })
 }
@@ -172,15 +173,17 @@ async fn fill(stage: &Stage, wanted: Wanted) -> Result<Facts, Ended> {
     leave_note(stage, BEGUN, &begun).await?;
     let progress = &stage.progress;
     progress.step("regions", stage.data.regions.len());
-    county::make_regions(stage).await?;
+    progress.done(county::make_regions(stage).await?);
     progress.step("products", stage.data.products.len());
     let goods = county::make_products(stage).await?;
+    progress.done(goods.len());
     let (officer, finance, second_finance) = people::make_officials(stage).await?;
     progress.step("reference prices", goods.len());
     county::make_reference_prices(stage, &officer, &goods).await?;
     progress.step("households", usize::try_from(wanted.households).unwrap_or(0));
     let households = county::make_households(stage, wanted.households).await?;
-    progress.step("helpers", stage.data.regions.len());
+    progress.done(households.len());
+    progress.step("helpers", people::villages_of(&households).len());
     people::make_helpers(stage, &households).await?;
     progress.step("cooperatives", stage.data.cooperatives.len());
     people::make_cooperatives(stage, &households).await?;
@@ -203,8 +206,6 @@ async fn fill(stage: &Stage, wanted: Wanted) -> Result<Facts, Ended> {
         ..begun
     };
     leave_note(stage, FINISHED, &facts).await?;
-    progress.step("audit", 1);
-    progress.end();
     Ok(facts)
 }
 

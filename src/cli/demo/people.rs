@@ -74,14 +74,9 @@ pub async fn make_officials(stage: &Stage) -> Result<(Caller, Caller, Caller), E
 }
 
 /// A helper per village, paired with its households, and the sign-in of one household.
-pub async fn make_helpers(stage: &Stage, households: &[Household]) -> Result<usize, Ended> {
+pub async fn make_helpers(stage: &Stage, households: &[Household]) -> Result<(), Ended> {
     let hashes = Hashes::of(stage, &[Role::Helper, Role::Household]).await?;
-    let mut villages: Vec<&str> = Vec::new();
-    for household in households {
-        if !villages.contains(&household.village_code.as_str()) {
-            villages.push(&household.village_code);
-        }
-    }
+    let villages = villages_of(households);
     let mut dice = Dice::new(stage.seed, 3);
     let mut paired = Vec::with_capacity(households.len());
     let txn = stage.app.db.begin().await?;
@@ -102,7 +97,15 @@ pub async fn make_helpers(stage: &Stage, households: &[Household]) -> Result<usi
         sign_up(stage, &txn, &hashes, Role::Household, 0, "示范农户", Place::Household(first.id)).await?;
     }
     txn.commit(()).await?;
-    Ok(villages.len())
+    Ok(())
+}
+
+/// The villages that have households, each once.
+pub fn villages_of(households: &[Household]) -> Vec<&str> {
+    let mut villages: Vec<&str> = households.iter().map(|household| household.village_code.as_str()).collect();
+    villages.sort_unstable();
+    villages.dedup();
+    villages
 }
 
 /// Cooperatives, with some of the households of their townships as members.

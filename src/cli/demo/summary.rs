@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::calendar::Calendar;
 use super::data::{LeftOut, MappedLines, TaxMatch};
+use super::progress::Progress;
 use super::stage::Embedded;
 use super::store;
 use crate::app::App;
@@ -91,7 +92,12 @@ pub struct Audit {
 }
 
 /// Computes the summary of the demo in this database.
-pub async fn compute(app: &App, data: &Embedded, facts: Facts) -> Result<Summary, Ended> {
+pub async fn compute(
+    app: &App,
+    data: &Embedded,
+    facts: Facts,
+    progress: &Progress,
+) -> Result<Summary, Ended> {
     let reader = app.db.reader();
     let end = Calendar { year: facts.year }.end();
     let counts = store::counts(reader).await?.into_iter().map(|row| (row.name, row.count)).collect();
@@ -111,7 +117,11 @@ pub async fn compute(app: &App, data: &Embedded, facts: Facts) -> Result<Summary
             percent: percent(row.amount_fen, money.settled_fen),
         })
     };
-    let verdict = audit::verify_with(reader, |_, _| {}).await?;
+    let verdict = audit::verify_with(reader, |done, all| match done {
+        0 => progress.step("audit", all),
+        _ => progress.done(1),
+    })
+    .await?;
     let states = store::orders_by_state(reader).await?;
     let mut summary = Summary {
         counts,
@@ -180,10 +190,10 @@ fn purchase_lines(lines: &MappedLines) -> PurchaseLines {
     }
 }
 
-/// `part` of `whole` in a hundred, with three decimals, rounded down.
+/// `part` of `whole` in a hundred, with five decimals, rounded down: the smallest share of thousands of households is small.
 fn percent(part: i64, whole: i64) -> String {
-    let thousandths = i128::from(part) * 100_000 / i128::from(whole.max(1));
-    format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000)
+    let parts = i128::from(part) * 10_000_000 / i128::from(whole.max(1));
+    format!("{}.{:05}", parts / 100_000, parts % 100_000)
 }
 
 fn digest(summary: &Summary, lines: &[store::LineRow]) -> Result<String, Ended> {
@@ -203,11 +213,11 @@ mod tests {
     use super::percent;
 
     #[test]
-    fn a_share_has_three_decimals_and_is_never_rounded_up() {
-        assert_eq!(percent(1, 3), "33.333");
-        assert_eq!(percent(2, 3), "66.666");
-        assert_eq!(percent(5, 0), "500.000");
-        assert_eq!(percent(7, 1_000_000), "0.000");
-        assert_eq!(percent(1, 1), "100.000");
+    fn a_share_has_five_decimals_and_is_never_rounded_up() {
+        assert_eq!(percent(1, 3), "33.33333");
+        assert_eq!(percent(2, 3), "66.66666");
+        assert_eq!(percent(5, 0), "500.00000");
+        assert_eq!(percent(7, 1_000_000_000), "0.00000");
+        assert_eq!(percent(1, 1), "100.00000");
     }
 }

@@ -340,7 +340,7 @@ fn view(app: &App, caller: &Caller, row: store::Row) -> Outcome<HouseholdView> {
     };
     let phone = open(Sealed::HouseholdPhone, row.phone_sealed.as_ref(), rules::mask_phone)?;
     let bank_account =
-        open(Sealed::HouseholdBankAccount, row.bank_account_sealed.as_ref(), rules::mask_bank_account)?;
+        open(Sealed::HouseholdBankAccount, row.bank_account_sealed.as_ref(), mask_bank_account)?;
     let knows_them = matches!(caller.role, Role::Household | Role::Helper | Role::Officer);
     Ok(HouseholdView {
         id: row.id,

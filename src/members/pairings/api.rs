@@ -73,13 +73,11 @@ impl Api {
         request: &poem::Request,
         helper_id: Query<Option<Uuid>>,
         household_id: Query<Option<Uuid>>,
-        /// Only those that have not ended, or only those that have.
-        is_open: Query<Option<bool>>,
         limit: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Answer<Listed<Pairing>> {
         let page = page_request(limit.0, cursor.0.as_deref())?;
-        let filter = Filter { helper_id: helper_id.0, household_id: household_id.0, is_open: is_open.0 };
+        let filter = Filter { helper_id: helper_id.0, household_id: household_id.0 };
         let found = pairings::list(&self.0, &caller, &filter, page).await?;
         Ok(Listed::new(found.map(Pairing::from), request.uri()))
     }

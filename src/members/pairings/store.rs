@@ -26,7 +26,6 @@ pub struct Row {
 pub struct Filter {
     pub helper_id: Option<Uuid>,
     pub household_id: Option<Uuid>,
-    pub is_open: Option<bool>,
 }
 
 const COLUMNS: &str =
@@ -68,11 +67,6 @@ pub async fn list(
     let mut values: Vec<Value> = vec![limit.into()];
     values.extend(more);
     let mut conditions = vec![condition];
-    match filter.is_open {
-        Some(true) => conditions.push("pairing.to_on is null".to_owned()),
-        Some(false) => conditions.push("pairing.to_on is not null".to_owned()),
-        None => {}
-    }
     let ids = [
         ("helper_id =", filter.helper_id),
         ("household_id =", filter.household_id),

@@ -1,139 +1,101 @@
-//! The levels: how much each household of a tier gives once it is known who takes part. Pure; sums are exact.
+//! Water-filling and proportional parts, exact in whole packs. Both expect the floors to sum to at most the packs, and
+//! the stocks to at least them.
 
-use super::{Candidate, Entry, Given, Reason};
+use std::cmp::Reverse;
 
-/// Raises one level of quantity until `wanted` packs are filled: everybody gives the level or all they have.
-pub(super) fn quantities(entries: &[Entry], pack: i64, wanted: i64) -> Given {
-    let at = |level: i64, entry: &Entry| entry.available.min(level.max(entry.least));
-    let highest = entries.iter().map(|entry| entry.available).max().unwrap_or(0);
-    let (level, mut packs) = highest_level(entries, 0, highest, wanted, at);
-    let mut left = wanted.saturating_sub(packs.iter().sum());
-    for (entry, given) in entries.iter().zip(&mut packs) {
-        if left > 0 && *given < entry.available && *given <= level {
-            *given += 1;
-            left -= 1;
-        }
-    }
-    Given { packs, reason: Reason::Level { base: level.saturating_mul(pack) } }
-}
+use super::stock::Holding;
 
-/// Raises one level of income: everybody sells as much as brings their income of the year up to it.
-pub(super) fn incomes(entries: &[Entry], lots: &[&Candidate], pack: i64, wanted: i64) -> Given {
-    let at = |level_fen: i64, entry: &Entry| {
-        packs_up_to(entry, lots, pack, level_fen.saturating_sub(entry.income_fen)).max(entry.least)
+/// Gives every holding `min(packs, level)`, but at least its floor, at the highest level that fits, and one pack more
+/// to the first that have more until all is given. Answers the level.
+pub(super) fn level(holdings: &mut [Holding], packs: i64) -> i64 {
+    let bounds: Vec<(i64, i64)> = holdings.iter().map(|holding| (holding.floor, holding.packs)).collect();
+    // Saturation lies above every number of packs, so that it never passes for a sum that fits.
+    let sum_at = |level: i64| {
+        let parts = bounds.iter().map(|(floor, stock)| (*stock).min(level).max(*floor).unsigned_abs());
+        parts.fold(0, u64::saturating_add)
     };
-    let lowest = entries.iter().map(|entry| entry.income_fen).min().unwrap_or(0);
-    let highest =
-        entries.iter().map(|entry| entry.income_fen.saturating_add(full_value_fen(entry, lots))).max();
-    let (level, mut packs) =
-        highest_level(entries, lowest, highest.unwrap_or(0).saturating_add(1), wanted, at);
-    let mut left = wanted.saturating_sub(packs.iter().sum());
-    let mut poorest_first: Vec<usize> = (0..entries.len()).collect();
-    poorest_first.sort_by_key(|&index| entries.get(index).map(|entry| (entry.income_fen, entry.household)));
-    for index in poorest_first {
-        if let (Some(entry), Some(given)) = (entries.get(index), packs.get_mut(index)) {
-            let more = at(level.saturating_add(1), entry).saturating_sub(*given).clamp(0, left);
-            *given += more;
-            left -= more;
-        }
-    }
-    Given { packs, reason: Reason::IncomeLevel { fen: level } }
-}
-
-/// In proportion to what each has: floors first, then one pack each by largest remainder, ties by id. Whoever would get
-/// less than the least it may get gets just that, and the others share what is left.
-pub(super) fn proportional(entries: &[Entry], wanted: i64) -> Given {
-    let whole: i128 = entries.iter().map(|entry| i128::from(entry.available)).sum();
-    let wanted = i128::from(wanted).min(whole);
-    let permille = (wanted * 1000).checked_div(whole).unwrap_or(0);
-    let mut packs = vec![0_i64; entries.len()];
-    let (mut to_share, mut of) = (wanted, whole);
-    // The smallest fall short of their least first, so one pass in this order settles who is raised to it.
-    let mut smallest_first: Vec<usize> = (0..entries.len()).collect();
-    smallest_first.sort_by_key(|&index| entries.get(index).map(|entry| (entry.available, entry.household)));
-    let mut in_proportion = Vec::with_capacity(entries.len());
-    for index in smallest_first {
-        let (Some(entry), Some(given)) = (entries.get(index), packs.get_mut(index)) else { continue };
-        let available = i128::from(entry.available);
-        if to_share * available < i128::from(entry.least) * of {
-            *given = entry.least;
-            to_share -= i128::from(entry.least);
-            of -= available;
+    let wanted = packs.unsigned_abs();
+    // Invariant: `low` fits, `high` does not or is above every stock.
+    let (mut low, mut high) = (0, bounds.iter().map(|(_, stock)| stock.saturating_add(1)).max().unwrap_or(1));
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if sum_at(middle) <= wanted {
+            low = middle;
         } else {
-            in_proportion.push(index);
+            high = middle;
         }
     }
-    let mut remainders = Vec::with_capacity(in_proportion.len());
-    let mut left = to_share;
-    for index in in_proportion {
-        let (Some(entry), Some(given)) = (entries.get(index), packs.get_mut(index)) else { continue };
-        let scaled = to_share * i128::from(entry.available);
-        let floor = scaled.checked_div(of).unwrap_or(0);
-        *given = i64::try_from(floor).unwrap_or(i64::MAX);
-        left -= floor;
-        remainders.push((std::cmp::Reverse(scaled.checked_rem(of).unwrap_or(0)), index));
+    let mut left = wanted.saturating_sub(sum_at(low));
+    for holding in holdings {
+        let part = holding.packs.min(low).max(holding.floor);
+        let gains = left > 0 && part == low && part < holding.packs;
+        left -= u64::from(gains);
+        holding.part = part + i64::from(gains);
     }
-    remainders.sort_unstable();
-    for (_, index) in remainders.into_iter().take(usize::try_from(left).unwrap_or(0)) {
-        if let Some(given) = packs.get_mut(index) {
-            *given += 1;
+    low
+}
+
+/// Gives every holding the same part of its stock, rounded down, and the packs left over by largest remainder. A
+/// holding whose part would be below its floor gets its floor and is left out of the proportion. Answers the
+/// proportion in hundredths of a percent.
+pub(super) fn proportional(holdings: &mut [Holding], packs: i64) -> i64 {
+    let stock: i128 = holdings.iter().map(|holding| i128::from(holding.packs)).sum();
+    let (free, stock, packs) = hold_floors(holdings, stock, i128::from(packs));
+    let mut left = packs;
+    let mut remainders: Vec<(Reverse<i128>, usize)> = Vec::with_capacity(holdings.len());
+    for (index, holding) in holdings.iter_mut().enumerate() {
+        if free.get(index) == Some(&true) {
+            let (part, remainder) = scale(holding.packs, packs, stock);
+            holding.part = part;
+            left -= i128::from(part);
+            remainders.push((Reverse(remainder), index));
         }
     }
-    Given { packs, reason: Reason::Proportion { permille: i64::try_from(permille).unwrap_or(1000) } }
-}
-
-/// What `base` grams or pieces of a lot bring, in fen, rounded up so that a level is never overstated.
-pub(super) fn value_fen(lot: &Candidate, base: i64) -> i64 {
-    let exact = i128::from(base) * i128::from(lot.price_fen);
-    let per = i128::from(lot.price_per_base.max(1));
-    i64::try_from((exact + per - 1) / per).unwrap_or(i64::MAX)
-}
-
-/// The highest level between `low` and `high` at which no more than `wanted` packs are given, and what is given there.
-fn highest_level(
-    entries: &[Entry],
-    low: i64,
-    high: i64,
-    wanted: i64,
-    at: impl Fn(i64, &Entry) -> i64,
-) -> (i64, Vec<i64>) {
-    let fits = |level: i64| {
-        let total: i128 = entries.iter().map(|entry| i128::from(at(level, entry))).sum();
-        total <= i128::from(wanted)
-    };
-    let (mut below, mut above) = (low, high.max(low));
-    if fits(above) {
-        below = above;
+    let count = usize::try_from(left).unwrap_or(0);
+    if count > 0 && count < remainders.len() {
+        remainders.select_nth_unstable(count);
     }
-    while above.saturating_sub(below) > 1 {
-        let middle = below + (above - below) / 2;
-        if fits(middle) {
-            below = middle;
-        } else {
-            above = middle;
+    for (_, index) in remainders.into_iter().take(count) {
+        if let Some(holding) = holdings.get_mut(index) {
+            holding.part += 1;
         }
     }
-    (below, entries.iter().map(|entry| at(below, entry)).collect())
+    i64::try_from((packs * 10_000).checked_div(stock).unwrap_or(0)).unwrap_or(i64::MAX)
 }
 
-/// The most packs of a household's lots, cheapest first, that bring at most `fen`.
-fn packs_up_to(entry: &Entry, lots: &[&Candidate], pack: i64, fen: i64) -> i64 {
-    let (mut purse, mut packs) = (fen.max(0), 0_i64);
-    for lot in lots.iter().skip(entry.first_lot).take(entry.lots) {
-        let available = lot.available_base / pack;
-        let per_pack = i128::from(pack) * i128::from(lot.price_fen.max(1));
-        let affordable = i128::from(purse) * i128::from(lot.price_per_base.max(1)) / per_pack;
-        let take = i64::try_from(affordable).unwrap_or(i64::MAX).min(available);
-        packs = packs.saturating_add(take);
-        if take < available {
+/// Sets the part of every holding that the proportion would leave below its floor. Answers who shares in proportion,
+/// and the stock and packs that are left for them. A floor is at most the packs per household, so that no product
+/// here exceeds `packs` times the largest stock.
+fn hold_floors(holdings: &mut [Holding], mut stock: i128, mut packs: i128) -> (Vec<bool>, i128, i128) {
+    let mut free = vec![true; holdings.len()];
+    let with_floor = holdings.iter_mut().enumerate().filter(|(_, holding)| holding.floor > 0);
+    let mut by_floor: Vec<(usize, &mut Holding)> = with_floor.collect();
+    // Whoever is furthest below its floor first: holding it lowers the proportion for the others.
+    by_floor.sort_unstable_by(|(_, a), (_, b)| {
+        (i128::from(b.floor) * i128::from(a.packs)).cmp(&(i128::from(a.floor) * i128::from(b.packs)))
+    });
+    for (index, holding) in by_floor {
+        let (floor, own) = (i128::from(holding.floor), i128::from(holding.packs));
+        if floor * stock <= own * packs {
             break;
         }
-        purse = purse.saturating_sub(value_fen(lot, take * pack));
+        holding.part = holding.floor;
+        stock -= own;
+        packs -= floor;
+        if let Some(free) = free.get_mut(index) {
+            *free = false;
+        }
     }
-    packs
+    (free, stock, packs)
 }
 
-fn full_value_fen(entry: &Entry, lots: &[&Candidate]) -> i64 {
-    let of_household = lots.iter().skip(entry.first_lot).take(entry.lots);
-    of_household.fold(0_i64, |total, lot| total.saturating_add(value_fen(lot, lot.available_base)))
+/// `own * packs / stock` rounded down, and the remainder. Narrow division where it fits: it is several times faster.
+fn scale(own: i64, packs: i128, stock: i128) -> (i64, i128) {
+    let product = i128::from(own) * packs;
+    if let (Ok(product), Ok(stock)) = (u64::try_from(product), u64::try_from(stock)) {
+        let (part, remainder) = (product.checked_div(stock), product.checked_rem(stock));
+        return (i64::try_from(part.unwrap_or(0)).unwrap_or(i64::MAX), i128::from(remainder.unwrap_or(0)));
+    }
+    let (part, remainder) = (product.checked_div(stock), product.checked_rem(stock));
+    (i64::try_from(part.unwrap_or(0)).unwrap_or(i64::MAX), remainder.unwrap_or(0))
 }

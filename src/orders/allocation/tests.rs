@@ -1,336 +1,231 @@
-//! The allocation's specification: the figures of the design, and properties that hold for any candidates and policy.
+//! The rules of sharing as properties over made-up lots, and the examples of the design word for word.
+#![expect(clippy::as_conversions, reason = "a test may fail loudly")]
+
+mod examples;
+mod limits;
+mod policies;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{Candidate, Demand, Outcome, Policy, Tier, allocate};
+use super::*;
 
-const CASES: u32 = 10_000;
+const POLICIES: [Policy; 5] = Policy::ALL;
+const TIERS: [Tier; 4] = [Tier::Spoiling, Tier::Monitored, Tier::Registered, Tier::Others];
 
-fn lot(number: u128, household: u128, kilos: i64) -> Candidate {
+/// 10,000 cases for every property, or what `PROPTEST_CASES` says.
+fn cases() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases.unwrap_or(10_000)) }
+}
+
+fn id(number: u64) -> Uuid {
+    Uuid::from_u64_pair(0x0190_0000_0000_7000, number)
+}
+
+/// A lot of a registered household without sales, at 10.00 per kg.
+fn lot(number: u64, household: u64, available_base: i64) -> Candidate {
     Candidate {
-        lot_id: Uuid::from_u128(number),
-        household_id: Uuid::from_u128(household),
-        village: 341_823_100_001,
-        available_base: kilos * 1000,
-        price_fen: 4000,
+        lot_id: id(number),
+        household_id: id(1000 + household),
+        village: 341_823_100_201,
+        available_base,
+        price_fen: 1000,
         price_per_base: 1000,
-        tier: Tier::Others,
+        tier: Tier::Registered,
         sold_this_year_fen: 0,
     }
 }
 
-fn demand(kilos: i64, policy: Policy) -> Demand {
-    Demand { quantity_base: kilos * 1000, policy, pack_base: 1, min_share_base: 0, max_households: None }
+fn demand(quantity_base: i64, policy: Policy) -> Demand {
+    Demand { quantity_base, policy, pack_base: 1, min_share_base: 0, max_households: None }
 }
 
-fn kilos(outcome: &Outcome) -> Vec<i64> {
-    outcome.shares.iter().map(|share| share.quantity_base / 1000).collect()
-}
-
-fn five() -> Vec<Candidate> {
-    [900, 300, 200, 100, 50].into_iter().zip(1..).map(|(kilos, number)| lot(number, number, kilos)).collect()
-}
-
-#[test]
-fn max_min_of_a_thousand_kilos_levels_at_three_hundred_and_fifty() {
-    let outcome = allocate(&demand(1000, Policy::MaxMin), &five());
-    assert_eq!(kilos(&outcome), [350, 300, 200, 100, 50]);
-    let show = |base: i64| format!("{} kg", base / 1000);
-    let reasons: Vec<String> =
-        outcome.shares.iter().map(|share| share.reason.describe(share.tier, show)).collect();
-    assert_eq!(reasons[0], "tier 4 others, level 350 kg");
-    assert_eq!(reasons[1], "tier 4 others, everything it has");
-}
-
-#[test]
-fn proportional_gives_each_the_same_part_of_what_it_has() {
-    assert_eq!(kilos(&allocate(&demand(310, Policy::Proportional), &five())), [180, 60, 40, 20, 10]);
-}
-
-#[test]
-fn a_household_with_two_lots_counts_once() {
-    let lots = [lot(1, 1, 100), lot(2, 1, 100), lot(3, 2, 200)];
-    let outcome = allocate(&demand(100, Policy::MaxMin), &lots);
-    assert_eq!(kilos(&outcome), [50, 50]);
-    assert_eq!(outcome.shares[1].lot_id, Uuid::from_u128(3));
-}
-
-#[test]
-fn a_monitored_household_is_filled_before_a_general_one() {
-    let mut lots = five();
-    lots[4].tier = Tier::Monitored;
-    assert_eq!(kilos(&allocate(&demand(50, Policy::MaxMin), &lots)), [50]);
-    assert_eq!(kilos(&allocate(&demand(90, Policy::MaxMin), &lots)), [10, 10, 10, 10, 50]);
-}
-
-#[test]
-fn the_poorest_households_are_raised_first() {
-    let mut lots = [lot(1, 1, 100), lot(2, 2, 100), lot(3, 3, 100)];
-    (lots[0].sold_this_year_fen, lots[1].sold_this_year_fen, lots[2].sold_this_year_fen) =
-        (0, 200_000, 900_000);
-    // 40.00 per kg: 60 kg bring the first to 2,400.00 and the second with 10 kg from 2,000.00 to 2,400.00.
-    assert_eq!(kilos(&allocate(&demand(70, Policy::IncomeLevelling), &lots)), [60, 10]);
-}
-
-#[test]
-fn the_cheapest_lots_go_first_and_one_price_is_shared() {
-    let mut lots = five();
-    (lots[0].price_fen, lots[0].price_per_base) = (1999, 500);
-    let outcome = allocate(&demand(1000, Policy::Cheapest), &lots);
-    assert_eq!(kilos(&outcome), [900, 25, 25, 25, 25]);
-}
-
-#[test]
-fn few_villages_are_visited_and_the_last_is_the_smallest_that_suffices() {
-    let mut lots = five();
-    for (lot, village) in lots.iter_mut().zip(1..) {
-        lot.village = village;
-    }
-    assert_eq!(kilos(&allocate(&demand(1000, Policy::FewestPickups), &lots)), [900, 100]);
-}
-
-#[test]
-fn packs_minimum_share_and_most_households_are_kept() {
-    let packed = Demand { pack_base: 30_000, ..demand(100, Policy::MaxMin) };
-    let outcome = allocate(&packed, &five());
-    assert_eq!((kilos(&outcome), outcome.shortfall_base), (vec![30, 30, 30], 10_000));
-    let at_least = Demand { min_share_base: 150_000, ..demand(500, Policy::MaxMin) };
-    let grams: Vec<i64> =
-        allocate(&at_least, &five()).shares.iter().map(|share| share.quantity_base).collect();
-    assert_eq!(grams, [166_667, 166_667, 166_666], "the lots of 100 and 50 kg cannot give 150 kg");
-    let two = Demand { max_households: Some(2), ..demand(1000, Policy::MaxMin) };
-    assert_eq!(kilos(&allocate(&two, &five())), [700, 300]);
-}
-
-fn any_policy() -> impl Strategy<Value = Policy> {
-    prop::sample::select(Policy::ALL.to_vec())
-}
-
-fn any_tier() -> impl Strategy<Value = Tier> {
-    prop::sample::select(vec![Tier::Spoiling, Tier::Monitored, Tier::Registered, Tier::Others])
-}
-
-prop_compose! {
-    fn any_candidate()(
-        household in 1_u128..9, village in 1_u64..5, available in 0_i64..2_000,
-        price in 1_i64..50, per in prop::sample::select(vec![1_i64, 50, 500, 1000]), tier in any_tier(),
-    ) -> Candidate {
-        Candidate {
-            lot_id: Uuid::nil(),
-            household_id: Uuid::from_u128(household),
-            village,
-            available_base: available,
-            price_fen: price * 100,
-            price_per_base: per,
-            tier,
-            sold_this_year_fen: i64::try_from(household).unwrap() * 7_919 % 5_000,
-        }
-    }
-}
-
-fn any_candidates() -> impl Strategy<Value = Vec<Candidate>> {
-    prop::collection::vec(any_candidate(), 0..14).prop_map(|mut lots| {
-        for (lot, number) in lots.iter_mut().zip(1..) {
-            lot.lot_id = Uuid::from_u128(number);
-        }
-        lots
+/// Lots of up to `households` households: `tiers` tiers, few prices and villages, so that ties are common. Every third
+/// number is drawn from a small range, so that limits bind.
+fn lots(most: usize, tiers: usize) -> impl Strategy<Value = Vec<Candidate>> {
+    let facts = (0..20_u64, 0..6_u64, prop_oneof![2 => 1..400_i64, 1 => 1..12_i64], 0..5_usize, 0..tiers);
+    prop::collection::vec(facts, 0..most).prop_map(|facts| {
+        let lots = facts.into_iter().zip(0..);
+        lots.map(|((household, village, available_base, price, tier), number)| {
+            let (price_fen, price_per_base) = [(30, 1), (1500, 50), (1501, 50), (16_000, 500), (7, 3)][price];
+            Candidate {
+                village,
+                price_fen,
+                price_per_base,
+                tier: TIERS[tier],
+                sold_this_year_fen: i64::try_from(household * 7919 % 13 * 400).unwrap(),
+                ..lot((number * 37) % 101, household, available_base)
+            }
+        })
+        .collect()
     })
 }
 
-prop_compose! {
-    fn any_demand()(
-        quantity in 0_i64..9_000, policy in any_policy(), pack in prop::sample::select(vec![1_i64, 1, 1, 7, 50]),
-        min_share in prop::sample::select(vec![0_i64, 0, 0, 100, 900]),
-        most in prop::option::weighted(0.3, 1_u32..6),
-    ) -> Demand {
-        Demand { quantity_base: quantity, policy, pack_base: pack, min_share_base: min_share, max_households: most }
-    }
+fn any_limits() -> impl Strategy<Value = (i64, i64, Option<u32>)> {
+    let pack = prop_oneof![3 => Just(1), 2 => 2..30_i64];
+    let min_share = prop_oneof![2 => Just(0), 3 => 1..200_i64];
+    let households = prop_oneof![2 => Just(None), 3 => (0..8_u32).prop_map(Some)];
+    (pack, min_share, households)
 }
 
 /// What each household gets in each tier.
-fn by_tier(outcome: &Outcome) -> BTreeMap<(Tier, Uuid), i64> {
-    let mut given = BTreeMap::new();
+fn by_household(outcome: &Outcome) -> BTreeMap<(Tier, Uuid), i64> {
+    let mut parts = BTreeMap::new();
     for share in &outcome.shares {
-        *given.entry((share.tier, share.household_id)).or_insert(0) += share.quantity_base;
+        *parts.entry((share.tier, share.household_id)).or_default() += share.quantity_base;
     }
-    given
+    parts
+}
+
+/// What each household has in each tier, in whole packs.
+fn stock_by_household(lots: &[Candidate], pack: i64) -> BTreeMap<(Tier, Uuid), i64> {
+    let mut stock = BTreeMap::new();
+    for lot in lots.iter().filter(|lot| lot.available_base >= pack) {
+        *stock.entry((lot.tier, lot.household_id)).or_default() += lot.available_base / pack * pack;
+    }
+    stock
+}
+
+fn totals(parts: &BTreeMap<(Tier, Uuid), i64>) -> BTreeMap<Uuid, i64> {
+    let mut totals = BTreeMap::new();
+    for ((_, household), part) in parts {
+        *totals.entry(*household).or_default() += *part;
+    }
+    totals
+}
+
+fn filled(outcome: &Outcome) -> i64 {
+    outcome.shares.iter().map(|share| share.quantity_base).sum()
+}
+
+/// Shuffles by a seed, without a generator of its own state.
+fn shuffled(lots: &[Candidate], seed: u64) -> Vec<Candidate> {
+    let mut lots = lots.to_vec();
+    lots.sort_by_key(|lot| (lot.lot_id.as_u64_pair().1 + 1).wrapping_mul(seed | 1).rotate_left(23));
+    lots
+}
+
+/// Holds for whatever is asked of whatever is there.
+fn check_always(demand: &Demand, lots: &[Candidate]) -> Result<Outcome, TestCaseError> {
+    let outcome = allocate(demand, lots);
+    prop_assert_eq!(filled(&outcome) + outcome.shortfall_base, demand.quantity_base.max(0));
+    prop_assert!(outcome.shortfall_base >= 0);
+    prop_assert!(
+        outcome.shares.windows(2).all(|pair| pair[0].lot_id < pair[1].lot_id),
+        "sorted, one share per lot"
+    );
+    let pack = demand.pack_base.max(1);
+    let mut by_id: BTreeMap<Uuid, &Candidate> = BTreeMap::new();
+    for lot in lots {
+        by_id.insert(lot.lot_id, lot);
+    }
+    for share in &outcome.shares {
+        let lot = by_id[&share.lot_id];
+        prop_assert!(share.quantity_base > 0 && share.quantity_base <= lot.available_base);
+        prop_assert_eq!(share.quantity_base % pack, 0);
+        prop_assert_eq!((share.household_id, share.tier), (lot.household_id, lot.tier));
+    }
+    let totals = totals(&by_household(&outcome));
+    prop_assert!(totals.values().all(|total| *total >= demand.min_share_base));
+    prop_assert!(demand.max_households.is_none_or(|most| totals.len() <= most as usize));
+    Ok(outcome)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES))]
+    #![proptest_config(cases())]
 
     #[test]
-    fn shares_and_shortfall_sum_to_the_demand(demand in any_demand(), lots in any_candidates()) {
+    fn parts_and_shortfall_are_the_demand_and_no_limit_is_broken_whatever_the_order_of_the_lots(
+        lots in lots(40, 4), quantity in 0..6000_i64, (pack_base, min_share_base, max_households) in any_limits(),
+        seed in any::<u64>(),
+    ) {
+        for policy in POLICIES {
+            let demand = Demand { quantity_base: quantity, policy, pack_base, min_share_base, max_households };
+            let outcome = check_always(&demand, &lots)?;
+            prop_assert_eq!(&allocate(&demand, &shuffled(&lots, seed)), &outcome, "{:?}", policy);
+        }
+    }
+
+    #[test]
+    fn stored_inputs_replay_to_the_same_outcome(
+        lots in lots(12, 4), quantity in 0..3000_i64, (pack_base, min_share_base, max_households) in any_limits(),
+        policy in prop::sample::select(&POLICIES[..]),
+    ) {
+        let demand = Demand { quantity_base: quantity, policy, pack_base, min_share_base, max_households };
         let outcome = allocate(&demand, &lots);
-        let filled: i64 = outcome.shares.iter().map(|share| share.quantity_base).sum();
-        prop_assert_eq!(filled + outcome.shortfall_base, demand.quantity_base);
-        prop_assert!(outcome.shortfall_base >= 0);
+        let stored = serde_json::to_string(&(&demand, &lots, &outcome)).unwrap();
+        let (demand, lots, before): (Demand, Vec<Candidate>, Outcome) = serde_json::from_str(&stored).unwrap();
+        prop_assert_eq!(allocate(&demand, &lots), before);
     }
 
     #[test]
-    fn no_lot_gives_more_than_it_has_and_every_share_is_whole_packs(demand in any_demand(), lots in any_candidates()) {
-        let outcome = allocate(&demand, &lots);
-        let ids: BTreeSet<Uuid> = outcome.shares.iter().map(|share| share.lot_id).collect();
-        prop_assert_eq!(ids.len(), outcome.shares.len(), "a lot appears once");
-        for share in &outcome.shares {
-            let lot = lots.iter().find(|lot| lot.lot_id == share.lot_id).unwrap();
-            prop_assert!(share.quantity_base > 0 && share.quantity_base <= lot.available_base);
-            prop_assert_eq!(share.quantity_base % demand.pack_base, 0);
-            prop_assert_eq!((share.household_id, share.tier), (lot.household_id, lot.tier));
-        }
-    }
-
-    #[test]
-    fn the_order_of_candidates_does_not_matter(
-        demand in any_demand(), lots in any_candidates().prop_flat_map(|lots| (Just(lots.clone()), Just(lots).prop_shuffle()))
+    fn without_limits_only_an_empty_stock_leaves_a_shortfall_and_no_tier_waits_behind_a_later_one(
+        lots in lots(40, 4), quantity in 0..6000_i64, pack_base in prop_oneof![Just(1_i64), 2..30_i64],
     ) {
-        prop_assert_eq!(allocate(&demand, &lots.0), allocate(&demand, &lots.1));
-    }
-
-    #[test]
-    fn the_same_input_read_back_from_storage_gives_the_same_shares(demand in any_demand(), lots in any_candidates()) {
-        let stored = serde_json::to_string(&(&demand, &lots)).unwrap();
-        let (again, candidates): (Demand, Vec<Candidate>) = serde_json::from_str(&stored).unwrap();
-        prop_assert_eq!(allocate(&demand, &lots), allocate(&again, &candidates));
-    }
-
-    #[test]
-    fn in_a_tier_nobody_gets_less_than_another_unless_their_lots_are_empty(
-        demand in any_demand(), lots in any_candidates()
-    ) {
-        let plain = Demand { policy: Policy::MaxMin, min_share_base: 0, max_households: None, ..demand };
-        let given = by_tier(&allocate(&plain, &lots));
-        let mut offered: BTreeMap<(Tier, Uuid), i64> = BTreeMap::new();
-        for lot in &lots {
-            let packs = lot.available_base / plain.pack_base * plain.pack_base;
-            *offered.entry((lot.tier, lot.household_id)).or_insert(0) += packs;
-        }
-        for ((tier, household), has) in &offered {
-            let own = given.get(&(*tier, *household)).copied().unwrap_or(0);
-            let most = given.iter().filter(|((other, _), _)| other == tier).map(|(_, got)| *got).max().unwrap_or(0);
-            prop_assert!(own == *has || own + plain.pack_base >= most, "{own} of {has}, another got {most}");
-        }
-    }
-
-    #[test]
-    fn without_limits_a_shortfall_means_that_everything_is_gone(demand in any_demand(), lots in any_candidates()) {
-        let plain = Demand { min_share_base: 0, max_households: None, ..demand };
-        let outcome = allocate(&plain, &lots);
-        let offered: i64 = lots.iter().map(|lot| lot.available_base / plain.pack_base * plain.pack_base).sum();
-        let wanted = plain.quantity_base / plain.pack_base * plain.pack_base;
-        prop_assert_eq!(plain.quantity_base - outcome.shortfall_base, wanted.min(offered));
-    }
-
-    #[test]
-    fn a_later_tier_gets_nothing_while_an_earlier_one_has_something(demand in any_demand(), lots in any_candidates()) {
-        let plain = Demand { min_share_base: 0, max_households: None, ..demand };
-        let outcome = allocate(&plain, &lots);
-        let last = outcome.shares.iter().map(|share| share.tier).max();
-        for lot in lots.iter().filter(|lot| Some(lot.tier) < last) {
-            let share = outcome.shares.iter().find(|share| share.lot_id == lot.lot_id);
-            let whole = lot.available_base / plain.pack_base * plain.pack_base;
-            prop_assert_eq!(share.map_or(0, |share| share.quantity_base), whole);
-        }
-    }
-
-    #[test]
-    fn no_more_households_take_part_than_allowed_and_none_with_less_than_the_minimum(
-        demand in any_demand(), lots in any_candidates()
-    ) {
-        let outcome = allocate(&demand, &lots);
-        let mut of_household: BTreeMap<Uuid, i64> = BTreeMap::new();
-        for share in &outcome.shares {
-            *of_household.entry(share.household_id).or_insert(0) += share.quantity_base;
-        }
-        let most = demand.max_households.map_or(usize::MAX, |most| usize::try_from(most).unwrap());
-        prop_assert!(of_household.len() <= most);
-        prop_assert!(of_household.values().all(|got| *got >= demand.min_share_base));
-    }
-
-    #[test]
-    fn with_one_tier_and_a_limit_on_households_the_demand_is_filled_if_any_choice_fills_it(
-        demand in any_demand(), mut lots in any_candidates(), most in 1_usize..6
-    ) {
-        lots.iter_mut().for_each(|lot| lot.tier = Tier::Others);
-        let limited = Demand {
-            pack_base: 1,
-            min_share_base: 0,
-            max_households: Some(u32::try_from(most).unwrap()),
-            policy: if demand.policy == Policy::Cheapest { Policy::MaxMin } else { demand.policy },
-            ..demand
-        };
-        let mut stock: BTreeMap<Uuid, i64> = BTreeMap::new();
-        for lot in &lots {
-            *stock.entry(lot.household_id).or_insert(0) += lot.available_base;
-        }
-        let mut largest: Vec<i64> = stock.into_values().collect();
-        largest.sort_unstable_by(|one, other| other.cmp(one));
-        let possible: i64 = largest.iter().take(most).sum();
-        let outcome = allocate(&limited, &lots);
-        prop_assert_eq!(outcome.shortfall_base, (limited.quantity_base - possible).max(0));
-    }
-
-    #[test]
-    fn cheapest_pays_the_least_there_is_to_pay(demand in any_demand(), mut lots in any_candidates()) {
-        lots.iter_mut().for_each(|lot| (lot.tier, lot.price_per_base) = (Tier::Others, 1));
-        let cheapest = Demand { policy: Policy::Cheapest, pack_base: 1, min_share_base: 0, max_households: None, ..demand };
-        let price_of = |id: Uuid| lots.iter().find(|lot| lot.lot_id == id).unwrap().price_fen;
-        let cost = |outcome: &Outcome| -> i64 {
-            outcome.shares.iter().map(|share| share.quantity_base * price_of(share.lot_id)).sum()
-        };
-        let best = cost(&allocate(&cheapest, &lots));
-        for policy in Policy::ALL {
-            let other = Demand { policy, ..cheapest.clone() };
-            prop_assert!(best <= cost(&allocate(&other, &lots)));
-        }
-    }
-
-    #[test]
-    fn fewest_pickups_visits_no_more_villages_than_the_best_choice_needs(
-        demand in any_demand(), mut lots in any_candidates()
-    ) {
-        lots.iter_mut().for_each(|lot| {
-            lot.tier = Tier::Others;
-            // A household lives in one village.
-            lot.village = u64::try_from(lot.household_id.as_u128() % 4).unwrap();
-        });
-        let few = Demand { policy: Policy::FewestPickups, pack_base: 1, min_share_base: 0, max_households: None, ..demand };
-        let outcome = allocate(&few, &lots);
-        let village_of = |id: Uuid| lots.iter().find(|lot| lot.lot_id == id).unwrap().village;
-        let visited: BTreeSet<u64> = outcome.shares.iter().map(|share| village_of(share.lot_id)).collect();
-        let filled = few.quantity_base - outcome.shortfall_base;
-        let needed = (0_u32..16)
-            .filter(|choice| {
-                let chosen = lots.iter().filter(|lot| choice & (1 << lot.village) != 0);
-                chosen.map(|lot| lot.available_base).sum::<i64>() >= filled
-            })
-            .map(u32::count_ones)
-            .min()
-            .unwrap();
-        prop_assert!(visited.len() <= usize::try_from(needed).unwrap());
-    }
-
-    #[test]
-    fn income_levelling_never_gives_to_a_richer_household_what_a_poorer_one_could_still_sell(
-        demand in any_demand(), mut lots in any_candidates()
-    ) {
-        lots.iter_mut().for_each(|lot| (lot.tier, lot.price_fen, lot.price_per_base) = (Tier::Others, 100, 1));
-        let level = Demand { policy: Policy::IncomeLevelling, pack_base: 1, min_share_base: 0, max_households: None, ..demand };
-        let outcome = allocate(&level, &lots);
-        let given = by_tier(&outcome);
-        let got = |household: Uuid| given.get(&(Tier::Others, household)).copied().unwrap_or(0);
-        let has = |household: Uuid| -> i64 {
-            lots.iter().filter(|lot| lot.household_id == household).map(|lot| lot.available_base).sum()
-        };
-        for poor in lots.iter().filter(|lot| got(lot.household_id) < has(lot.household_id)) {
-            let poor_now = poor.sold_this_year_fen + 100 * got(poor.household_id);
-            for rich in lots.iter().filter(|lot| got(lot.household_id) > 0) {
-                let rich_now = rich.sold_this_year_fen + 100 * got(rich.household_id);
-                prop_assert!(rich_now <= poor_now + 100, "{rich_now} above {poor_now}");
+        let stock = stock_by_household(&lots, pack_base);
+        let available: i64 = stock.values().sum();
+        for policy in POLICIES {
+            let demand = Demand { pack_base, ..demand(quantity, policy) };
+            let outcome = allocate(&demand, &lots);
+            prop_assert_eq!(filled(&outcome), available.min(quantity / pack_base * pack_base));
+            let parts = by_household(&outcome);
+            let last = parts.keys().map(|(tier, _)| *tier).max();
+            for ((tier, household), stock) in stock.iter().filter(|((tier, _), _)| Some(*tier) < last) {
+                prop_assert_eq!(parts.get(&(*tier, *household)), Some(stock), "{:?}", policy);
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn many_lots_are_shared_like_few(
+        facts in prop::collection::vec((any::<u64>(), 0..900_u64, 1..1_000_000_i64, 0..4_usize), 1000..3000),
+        (part, min_share_base) in (1..120_i64, prop_oneof![Just(0), 1..500_000_i64]),
+        max_households in prop::option::of(1..600_u32), pack_base in 1..5000_i64,
+    ) {
+        let lots: Vec<Candidate> = facts.iter().map(|(number, household, available_base, tier)| Candidate {
+            lot_id: Uuid::from_u64_pair(*number, *number),
+            tier: TIERS[*tier],
+            village: household % 40,
+            price_fen: 800 + *available_base % 700,
+            sold_this_year_fen: i64::try_from(household * 31 % 500 * 1000).unwrap(),
+            ..lot(0, *household, *available_base)
+        }).collect();
+        let stock: i64 = lots.iter().map(|lot| lot.available_base).sum();
+        for policy in POLICIES {
+            let demand = Demand { quantity_base: stock / 100 * part, policy, pack_base, min_share_base, max_households };
+            let outcome = check_always(&demand, &lots)?;
+            let reversed: Vec<Candidate> = lots.iter().rev().cloned().collect();
+            prop_assert_eq!(allocate(&demand, &reversed), outcome);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn no_number_is_too_large(
+        facts in prop::collection::vec((0..4_u64, any::<i64>(), any::<i64>(), any::<i64>(), any::<i64>(), 0..4_usize), 0..12),
+        quantity in prop_oneof![any::<i64>(), Just(i64::MAX)], (pack_base, min_share_base) in any::<(i64, i64)>(),
+        max_households in prop::option::of(0..3_u32), has_pack in any::<bool>(), has_minimum in any::<bool>(),
+    ) {
+        let lots: Vec<Candidate> = facts.iter().zip(0..).map(|((household, available, fen, per, sold, tier), number)| {
+            Candidate {
+                price_fen: *fen, price_per_base: *per, sold_this_year_fen: *sold, tier: TIERS[*tier],
+                ..lot(number, *household, *available)
+            }
+        }).collect();
+        let pack_base = if has_pack { pack_base } else { 1 };
+        let min_share_base = if has_minimum { min_share_base } else { 0 };
+        for policy in POLICIES {
+            check_always(&Demand { quantity_base: quantity, policy, pack_base, min_share_base, max_households }, &lots)?;
         }
     }
 }

@@ -47,7 +47,12 @@ impl TestDatabase {
                     .await
                     .unwrap();
                 admin.close().await.unwrap();
-                Self { url: address(&server, &name), keys: keys_file(), file: None, copy: Some((server, name)) }
+                Self {
+                    url: address(&server, &name),
+                    keys: keys_file(),
+                    file: None,
+                    copy: Some((server, name)),
+                }
             }
             Err(_) => Self::file(),
         }

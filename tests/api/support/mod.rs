@@ -1,8 +1,8 @@
 //! A running service with a database of its own and a clock that tests move, and the people who call it.
 
 pub mod builders;
-pub use builders::VILLAGES;
 pub mod databases;
+pub mod purse;
 
 pub use builders::VILLAGES;
 
