@@ -155,11 +155,7 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
     match command {
         Command::Serve(args) => serve::run(common, &args).await,
         Command::Migrate => migrate::run(common).await,
-<<<<<<< HEAD
         Command::Demo(args) => demo::run(common, &args).await,
-        Command::Audit => audit::run(common).await,
-=======
->>>>>>> main
         Command::Import(args) => import::run(common, &args).await,
         Command::Audit => audit::run(common).await,
         Command::Openapi => openapi::run().await,
