@@ -106,34 +106,26 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<(), Ended> {
 pub async fn prepare(settings: &Settings, wanted: Wanted, progress: Progress) -> Result<Prepared, Ended> {
     progress.step("schema", 1);
     migrate::prepare(&settings.database_url).await?;
-    let data = Embedded::read().map_err(|error| Ended::Failed(error.to_string()))?;
     let calendar = Calendar::before(Clock::System.today());
     let clock = Clock::manual(at(calendar.start(), 8, 0));
-    let app = App::open(settings.clone(), clock, Ids::seeded(wanted.seed)).await?;
-    let (facts, was_there) = match found(&app, settings).await? {
-        Some(facts) => (facts, true),
-        None => {
-            let has_keys = settings.keys.is_some() || migrate::sqlite_path(&settings.database_url).is_some();
-            if !has_keys {
-                note(
-                    "no file of keys is set (ZHUXIAO_KEYS): the households get no phones and no bank accounts",
-                );
-            }
-            let stage = Stage {
-                app: app.clone(),
-                seed: wanted.seed,
-                calendar,
-                data: Embedded::read().map_err(|error| Ended::Failed(error.to_string()))?,
-                progress: progress.clone(),
-                actor: Actor::service("demo"),
-                has_keys,
-            };
-            (fill(&stage, wanted).await?, false)
-        }
+    let stage = Stage {
+        app: App::open(settings.clone(), clock, Ids::seeded(wanted.seed)).await?,
+        seed: wanted.seed,
+        calendar,
+        data: Embedded::read().map_err(|error| Ended::Failed(error.to_string()))?,
+        progress,
+        actor: Actor::service("demo"),
+        has_keys: settings.keys.is_some() || migrate::sqlite_path(&settings.database_url).is_some(),
     };
-    let summary = summary::compute(&app, &data, facts, &progress).await?;
-    progress.end();
-    app.db.close().await?;
+    let found = found(&stage.app, settings).await?;
+    let was_there = found.is_some();
+    let facts = match found {
+        Some(facts) => facts,
+        None => fill(&stage, wanted).await?,
+    };
+    let summary = summary::compute(&stage, facts).await?;
+    stage.progress.end();
+    stage.app.db.close().await?;
     Ok(Prepared { summary, was_there })
 }
 
@@ -170,6 +162,9 @@ async fn fill(stage: &Stage, wanted: Wanted) -> Result<Facts, Ended> {
         orders_refused: 0,
         purchase_lines_ordered: 0,
     };
+    if !stage.has_keys {
+        note("no file of keys is set (ZHUXIAO_KEYS): the households get no phones and no bank accounts");
+    }
     leave_note(stage, BEGUN, &begun).await?;
     let progress = &stage.progress;
     progress.step("regions", stage.data.regions.len());

@@ -7,10 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::calendar::Calendar;
 use super::data::{LeftOut, MappedLines, TaxMatch};
-use super::progress::Progress;
-use super::stage::Embedded;
+use super::stage::{Embedded, Stage};
 use super::store;
-use crate::app::App;
 use crate::audit;
 use crate::cli::Ended;
 use crate::money::{Fen, Price};
@@ -92,13 +90,8 @@ pub struct Audit {
 }
 
 /// Computes the summary of the demo in this database.
-pub async fn compute(
-    app: &App,
-    data: &Embedded,
-    facts: Facts,
-    progress: &Progress,
-) -> Result<Summary, Ended> {
-    let reader = app.db.reader();
+pub async fn compute(stage: &Stage, facts: Facts) -> Result<Summary, Ended> {
+    let (reader, progress) = (stage.app.db.reader(), &stage.progress);
     let end = Calendar { year: facts.year }.end();
     let counts = store::counts(reader).await?.into_iter().map(|row| (row.name, row.count)).collect();
     let by_status: Vec<StatusShare> = store::statuses(reader)
@@ -125,7 +118,7 @@ pub async fn compute(
     let states = store::orders_by_state(reader).await?;
     let mut summary = Summary {
         counts,
-        tax_codes_provisional: provisional(data),
+        tax_codes_provisional: provisional(&stage.data),
         households_total: by_status.iter().map(|status| status.households).sum(),
         households_earned: by_status.iter().map(|status| status.earned).sum(),
         by_status,
@@ -144,7 +137,7 @@ pub async fn compute(
         delivery_lines: delivered.lines,
         delivery_lines_refused: delivered.refused_lines,
         allocations_reshared: delivered.reshared,
-        purchase_lines: purchase_lines(&data.purchases),
+        purchase_lines: purchase_lines(&stage.data.purchases),
         audit: Audit { checks: verdict.checks, findings: verdict.findings.len() },
         digest: String::new(),
         facts,
