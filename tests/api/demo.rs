@@ -43,7 +43,8 @@ async fn the_books_of_the_demo_balance_and_all_of_the_line_has_happened() {
     assert_eq!(summary.audit.findings, 0);
     assert!(summary.audit.checks > 50, "{:?}", summary.audit);
     assert_eq!((summary.counts["townships"], summary.counts["villages"]), (11, 144));
-    assert_eq!((summary.counts["lots"], summary.households_total), (120, 60));
+    assert!(summary.counts["lots"] >= 120, "two per household, and more when much is wanted");
+    assert_eq!(summary.households_total, 60);
     assert_eq!((summary.purchase_lines.total, summary.purchase_lines.mapped), (1_315, 771));
     assert_eq!(summary.purchase_lines.left_out.values().sum::<usize>(), 1_315 - 771);
     assert!(summary.households_earned > 30 && summary.on_sale_lots > 0);
@@ -98,11 +99,15 @@ async fn every_sign_in_works_and_what_is_left_can_be_ordered() {
     }
     let mine = world.client.get(format!("{}/v1/institutions", world.base)).bearer_auth(&buyer);
     let institution = Answer::of(mine).await.ok()["items"][0]["id"].clone();
-    let lots = world.client.get(format!("{}/v1/lots", world.base)).bearer_auth(&buyer);
-    let lot = Answer::of(lots).await.ok()["items"][0].clone();
+    let lots = world.client.get(format!("{}/v1/lots?limit=200", world.base)).bearer_auth(&buyer);
+    let lots = Answer::of(lots).await.ok();
+    let last_day = format!("{}-12-31", facts.year);
+    let mut keeps =
+        lots["items"].as_array().unwrap().iter().filter(|lot| lot["sell_by"].as_str().unwrap() > &*last_day);
+    let lot = keeps.next().unwrap();
     let order = json!({ "institution_id": institution, "policy": "max_min", "lines": [{
         "product_id": lot["product_id"], "quantity": lot["available"], "max_price": lot["price"],
-        "needed_by": format!("{}-12-10", facts.year) }] });
+        "needed_by": last_day }] });
     let placed = world.client.post(format!("{}/v1/orders", world.base)).bearer_auth(&buyer);
     let placed = placed.header("Idempotency-Key", "after-the-demo").json(&order);
     assert_eq!(Answer::of(placed).await.created()["state"], "placed");
