@@ -1,9 +1,11 @@
 //! Every endpoint in one place: the API, its contract, its documentation page, and the pages for machines.
 
+use std::sync::Arc;
+
 use poem::endpoint::BoxEndpoint;
 use poem::middleware::Compression;
 use poem::web::Data;
-use poem::{EndpointExt, IntoResponse, Response, Route, get, handler};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
 use poem_openapi::{LicenseObject, OpenApiService, Tags};
 
 use crate::app::App;
@@ -112,7 +114,7 @@ pub fn routes(app: &App, recorder: Recorder) -> BoxEndpoint<'static, Response> {
     let contract = crate::cli::openapi::document(&service).unwrap_or_default();
     let docs = service.swagger_ui();
     Route::new()
-        .nest("/", service)
+        .nest("/", service.around(drop_cached_answers))
         .nest("/docs", docs)
         .at("/openapi.json", get(openapi_json).data(Contract(contract)))
         .at("/healthz", get(healthz))
@@ -123,6 +125,20 @@ pub fn routes(app: &App, recorder: Recorder) -> BoxEndpoint<'static, Response> {
         .with(Compression::new())
         .with(Edge { request_seconds_max: settings.request_seconds_max })
         .boxed()
+}
+
+/// A write may change what any cached answer shows, so every one that succeeds drops them all: here, once, where no
+/// operation can forget it. Signing in and previewing change nothing that is shown.
+async fn drop_cached_answers<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
+    let path = request.uri().path();
+    let shows_nothing = path.starts_with("/v1/sessions") || path.ends_with("/preview");
+    let is_write = !request.method().is_safe() && !shows_nothing;
+    let app = request.data::<App>().cloned();
+    let response = endpoint.call(request).await?.into_response();
+    if let Some(app) = app.filter(|_| is_write && response.status().is_success()) {
+        app.cache.drop_all().await;
+    }
+    Ok(response)
 }
 
 #[derive(Clone, Debug)]

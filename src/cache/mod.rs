@@ -23,6 +23,8 @@ pub enum Topic {
 }
 
 impl Topic {
+    const ALL: [Self; 2] = [Self::PublicLots, Self::Reports];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::PublicLots => "public_lots",
@@ -74,6 +76,14 @@ impl Cache {
         match self {
             Self::Memory(memory) => memory.drop_topic(topic),
             Self::Redis(redis) => redis.drop_topic(topic).await,
+        }
+    }
+
+    /// Drops everything of every topic: stock shows in lot pages and in reports alike.
+    pub async fn drop_all(&self) {
+        match self {
+            Self::Memory(memory) => Topic::ALL.into_iter().for_each(|topic| memory.drop_topic(topic)),
+            Self::Redis(redis) => redis.drop_all().await,
         }
     }
 

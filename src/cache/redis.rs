@@ -61,6 +61,15 @@ impl Redis {
         self.noted(moved);
     }
 
+    pub async fn drop_all(&self) {
+        let mut pipeline = redis::pipe();
+        for topic in Topic::ALL {
+            pipeline.incr(self.generation_name(topic), 1).ignore();
+        }
+        let moved: Result<(), _> = pipeline.query_async(&mut self.connection.clone()).await;
+        self.noted(moved);
+    }
+
     pub async fn count(&self, name: &str, window: Duration) -> u64 {
         let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
         let script = Script::new(

@@ -156,8 +156,8 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
         Command::Serve(args) => serve::run(common, &args).await,
         Command::Migrate => migrate::run(common).await,
         Command::Demo(args) => demo::run(common, &args).await,
-        Command::Import(args) => import::run(common, &args).await,
         Command::Audit => audit::run(common).await,
+        Command::Import(args) => import::run(common, &args).await,
         Command::Openapi => openapi::run().await,
         Command::Admin(command) => admin::run(common, command).await,
     }

@@ -10,7 +10,6 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::cache::Topic;
 use crate::db::WriteTxn;
 use crate::http::page::{Page, PageRequest};
 use crate::idempotency::{self, Key, Once};
@@ -145,7 +144,7 @@ pub async fn accept(
 ) -> Outcome<Once<DeliveryView>> {
     caller.allow(&[Role::Buyer, Role::Approver])?;
     let institution_id = caller.institution()?;
-    let accepted = idempotency::once(app, key, || async {
+    idempotency::once(app, key, || async {
         let now = app.clock.now();
         let txn = app.db.begin().await?;
         let not_found = || Refusal::NotFound("delivery");
@@ -170,10 +169,7 @@ pub async fn accept(
         let view = whole_view(&txn, delivery_id).await?;
         idempotency::commit(txn, key, now, view).await
     })
-    .await?;
-    app.cache.drop_topic(Topic::PublicLots).await;
-    app.cache.drop_topic(Topic::Reports).await;
-    Ok(accepted)
+    .await
 }
 
 /// The deliveries of an order, newest first, with the lines the caller sees.

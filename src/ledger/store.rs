@@ -90,13 +90,13 @@ pub async fn find_accounts(
     let sql = format!(
         "with wanted as ({})
          select account.id, account.county_code, account.kind, account.owner_id, account.balance_fen
-         from wanted join ledger_account account
-             on account.county_code = $2 and account.kind = wanted.kind and account.owner_id = wanted.owner_id
+         from wanted cross join ledger_account account
+         where account.county_code = $2 and account.kind = wanted.kind and account.owner_id = wanted.owner_id
          union all
          select account.id, account.county_code, account.kind, account.owner_id, account.balance_fen
-         from wanted join ledger_account account
-             on account.county_code = $2 and account.kind = wanted.kind and account.owner_id is null
-         where wanted.owner_id is null",
+         from wanted cross join ledger_account account
+         where account.county_code = $2 and account.kind = wanted.kind and account.owner_id is null
+           and wanted.owner_id is null",
         db::set_rows(txn.get_database_backend(), "$1", &columns)
     );
     let keys = keys.iter().map(|key| vec![json!(key.kind.as_str()), json!(key.owner.map(db::set_id))]);

@@ -9,7 +9,6 @@ use super::rules::{Certificate, NewLot, Offer, Place, accept};
 use super::store::{HouseholdRow, VillageRow};
 use super::{insert_many, store};
 use crate::app::App;
-use crate::cache::Topic;
 use crate::members::access::RegionScope;
 use crate::money::{Fen, Price};
 use crate::products::{self, ProductFacts};
@@ -78,7 +77,7 @@ pub async fn import(app: &App, actor: &Actor, bytes: &[u8], how: &LotImport) -> 
         txn.commit(()).await
     });
     written.await?;
-    app.cache.drop_topic(Topic::PublicLots).await;
+    app.cache.drop_all().await;
     Ok(report)
 }
 

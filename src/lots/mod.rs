@@ -7,7 +7,6 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::cache::Topic;
 use crate::db::WriteTxn;
 use crate::http::page::{Page, PageRequest};
 use crate::idempotency::{self, Key, Once};
@@ -103,13 +102,11 @@ pub async fn offer(
         let view = read_back(&txn, id).await?;
         idempotency::commit(txn, key, app.clock.now(), view).await
     });
-    let once = once.await?;
-    app.cache.drop_topic(Topic::PublicLots).await;
-    Ok(once)
+    once.await
 }
 
 /// Writes lots inside an open transaction, in one statement, and answers their ids in the same order. Whoever commits
-/// drops [`Topic::PublicLots`] afterwards.
+/// drops the cached answers afterwards.
 ///
 /// Refused when the number of one is borne by another lot of the county.
 pub async fn insert_many(txn: &WriteTxn, app: &App, actor: &Actor, lots: Vec<NewLot>) -> Outcome<Vec<Uuid>> {
@@ -174,7 +171,6 @@ pub async fn edit(app: &App, caller: &Caller, id: Uuid, version: i64, changes: C
         txn.commit(after).await
     });
     let edited = edited.await?;
-    app.cache.drop_topic(Topic::PublicLots).await;
     Ok(edited)
 }
 
@@ -194,7 +190,6 @@ pub async fn withdraw(app: &App, caller: &Caller, id: Uuid) -> Outcome<LotView> 
         txn.commit(after).await
     });
     let withdrawn = withdrawn.await?;
-    app.cache.drop_topic(Topic::PublicLots).await;
     Ok(withdrawn)
 }
 

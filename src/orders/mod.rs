@@ -9,7 +9,6 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::cache::Topic;
 use crate::clock::business_day;
 use crate::db::{Committed, WriteTxn};
 use crate::http::page::{Page, PageRequest};
@@ -77,13 +76,11 @@ pub async fn place(
 ) -> Outcome<Once<OrderView>> {
     caller.allow(&[Role::Buyer, Role::Approver])?;
     let attempt = AtomicU32::new(0);
-    let placed = idempotency::once(app, key, || async {
+    idempotency::once(app, key, || async {
         let must_lock = attempt.fetch_add(1, Ordering::Relaxed) > 0;
         place_once(app, caller, key, request, must_lock).await
     })
-    .await?;
-    app.cache.drop_topic(Topic::PublicLots).await;
-    Ok(placed)
+    .await
 }
 
 /// One attempt: the first reads without locks and relies on the guard, later ones lock what they read.
@@ -198,7 +195,7 @@ pub async fn confirm(app: &App, caller: &Caller, key: &Key, order_id: Uuid) -> O
 /// Cancels an order of which nothing has been dispatched; what it held or was promised is on sale again.
 pub async fn cancel(app: &App, caller: &Caller, key: &Key, order_id: Uuid) -> Outcome<Once<OrderView>> {
     caller.allow(&[Role::Buyer, Role::Approver])?;
-    let cancelled = idempotency::once(app, key, || async {
+    idempotency::once(app, key, || async {
         let now = app.clock.now();
         let txn = app.db.begin().await?;
         let order = store::find(&txn, caller, order_id).await?.ok_or(Refusal::NotFound("order"))?;
@@ -215,9 +212,7 @@ pub async fn cancel(app: &App, caller: &Caller, key: &Key, order_id: Uuid) -> Ou
         move_stock(&txn, parts.iter().map(|part| release(part, is_promised)).collect()).await?;
         finish_step(app, caller, key, txn, &order, "cancel_order").await
     })
-    .await?;
-    app.cache.drop_topic(Topic::PublicLots).await;
-    Ok(cancelled)
+    .await
 }
 
 /// Rates a settled order, once: one to five stars. A rated order that is paid in full is closed.
@@ -260,7 +255,7 @@ pub async fn sweep(app: &App) -> Outcome<usize> {
         })
         .await?;
     if swept > 0 {
-        app.cache.drop_topic(Topic::PublicLots).await;
+        app.cache.drop_all().await;
     }
     Ok(swept)
 }

@@ -233,7 +233,7 @@ impl<'a> Year<'a> {
             let ids = lots::insert_many(&txn, app, &self.people.officer.actor(), chunk).await?;
             offered.extend(txn.commit(ids).await?.into_inner());
         }
-        app.cache.drop_topic(Topic::PublicLots).await;
+        app.cache.drop_all().await;
         for lot_id in offered {
             if self.dice.happens(12) {
                 let days = self.dice.between(10, 25);
