@@ -44,7 +44,7 @@ pub struct LineRow {
     pub quantity_base: i64,
     pub max_price_fen: i64,
     pub max_price_unit: String,
-    pub needed_by: chrono::NaiveDate,
+    pub needed_by: NaiveDate,
     pub region_code: String,
     pub grade: Option<String>,
     pub shortfall_base: i64,
