@@ -19,10 +19,11 @@
 //! that as much as possible of the tier is filled; what is left is the shortfall. A later tier never gets what an
 //! earlier one could have filled.
 //!
-//! Cost: one sort, then passes over the candidates (the level is found by bisection).
+//! Cost: one sort per tier that gets its turn, then passes over its candidates (the level is found by bisection).
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -175,15 +176,6 @@ impl From<Candidate> for Stored {
     }
 }
 
-impl Candidate {
-    /// Compares prices exactly, whatever they are priced per.
-    fn cmp_price(&self, other: &Self) -> Ordering {
-        let ours = i128::from(self.price_fen) * i128::from(other.price_per_base.max(1));
-        let theirs = i128::from(other.price_fen) * i128::from(self.price_per_base.max(1));
-        ours.cmp(&theirs)
-    }
-}
-
 /// What one lot gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
@@ -230,10 +222,36 @@ pub struct Outcome {
     pub shortfall_base: i64,
 }
 
+/// What sharing needs of a candidate, side by side in memory, as a sort that follows references spends its time waiting.
+#[derive(Clone, Copy, Debug)]
+struct Lot {
+    household: u128,
+    price_fen: i64,
+    /// At least 1.
+    price_per_base: i64,
+    packs: i64,
+    village: u64,
+    income_fen: i64,
+    /// Among the candidates.
+    position: usize,
+}
+
+impl Lot {
+    /// Compares prices exactly, whatever they are priced per.
+    fn cmp_price(&self, other: &Self) -> Ordering {
+        if self.price_per_base == other.price_per_base {
+            return self.price_fen.cmp(&other.price_fen);
+        }
+        let ours = i128::from(self.price_fen) * i128::from(other.price_per_base);
+        let theirs = i128::from(other.price_fen) * i128::from(self.price_per_base);
+        ours.cmp(&theirs)
+    }
+}
+
 /// The lots of one household in one tier (or at one price of it). Quantities are whole packs.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    household: Uuid,
+    household: u128,
     village: u64,
     income_fen: i64,
     available: i64,
@@ -241,6 +259,8 @@ struct Entry {
     least: i64,
     first_lot: usize,
     lots: usize,
+    /// Whether it got something in an earlier tier (or at a lower price).
+    takes_part: bool,
 }
 
 /// What a tier gives each of its entries, and why.
@@ -257,9 +277,31 @@ struct Progress {
     /// Whether a limit or the policy looks at what households got in earlier tiers.
     looks_back: bool,
     /// Packs and fen per household that already takes part.
-    of_household: HashMap<Uuid, (i64, i64)>,
+    of_household: HashMap<u128, (i64, i64), BuildHasherDefault<IdHasher>>,
     villages: BTreeSet<u64>,
-    shares: Vec<Share>,
+    /// Packs and reason per candidate.
+    given: Vec<Option<(i64, Reason)>>,
+}
+
+/// Ids end in random bits, so those bits are the hash; households do not choose their ids.
+#[derive(Clone, Copy, Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+
+    fn write_u128(&mut self, id: u128) {
+        let low = u64::try_from(id & u128::from(u64::MAX)).unwrap_or(0);
+        self.0 = low.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(26)
+    }
 }
 
 /// Shares `demand` over `candidates`. Never fails: what cannot be filled is the shortfall.
@@ -267,45 +309,88 @@ struct Progress {
 pub fn allocate(demand: &Demand, candidates: &[Candidate]) -> Outcome {
     let pack = demand.pack_base.max(1);
     let quantity = demand.quantity_base.max(0);
-    let mut lots: Vec<&Candidate> = candidates.iter().filter(|lot| lot.available_base >= pack).collect();
-    lots.sort_unstable_by(|one, other| order(demand.policy, one, other));
     let mut progress = Progress {
         left: quantity / pack,
         slots: demand.max_households.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)),
         looks_back: demand.min_share_base > 0
             || demand.max_households.is_some()
             || demand.policy == Policy::IncomeLevelling,
-        of_household: HashMap::new(),
+        of_household: HashMap::default(),
         villages: BTreeSet::new(),
-        shares: Vec::new(),
+        given: vec![None; candidates.len()],
     };
-    for group in lots.chunk_by(|one, other| is_one_group(demand.policy, one, other)) {
+    // A tier is sorted only when it is its turn.
+    for mut lots in by_tier(candidates, pack) {
         if progress.left == 0 {
             break;
         }
-        share_group(demand, pack, group, &mut progress);
+        lots.sort_unstable_by(|one, other| order(demand.policy, candidates, one, other));
+        for group in lots.chunk_by(|one, other| is_one_group(demand.policy, one, other)) {
+            if progress.left > 0 {
+                share_group(demand, pack, group, &mut progress);
+            }
+        }
     }
-    progress.shares.sort_unstable_by_key(|share| share.lot_id);
-    let filled: i64 = progress.shares.iter().map(|share| share.quantity_base).sum();
-    Outcome { shares: progress.shares, shortfall_base: quantity - filled }
+    let mut shares: Vec<Share> = Vec::new();
+    for (lot, given) in candidates.iter().zip(progress.given) {
+        if let Some((packs, reason)) = given {
+            shares.push(Share {
+                lot_id: lot.lot_id,
+                household_id: lot.household_id,
+                quantity_base: packs * pack,
+                tier: lot.tier,
+                reason,
+            });
+        }
+    }
+    // Costs next to nothing when the candidates came by lot id, as they do from the store.
+    shares.sort_unstable_by_key(|share| share.lot_id);
+    let filled: i64 = shares.iter().map(|share| share.quantity_base).sum();
+    Outcome { shares, shortfall_base: quantity - filled }
 }
 
-/// Tiers first, for `cheapest` prices next; households together, their cheapest lots first.
-fn order(policy: Policy, one: &Candidate, other: &Candidate) -> Ordering {
+/// The lots of each tier, those with less than a pack left out.
+fn by_tier(candidates: &[Candidate], pack: i64) -> [Vec<Lot>; 4] {
+    let mut tiers: [Vec<Lot>; 4] = Default::default();
+    let [spoiling, monitored, registered, others] = &mut tiers;
+    for (position, candidate) in candidates.iter().enumerate() {
+        if candidate.available_base < pack {
+            continue;
+        }
+        let tier = match candidate.tier {
+            Tier::Spoiling => &mut *spoiling,
+            Tier::Monitored => &mut *monitored,
+            Tier::Registered => &mut *registered,
+            Tier::Others => &mut *others,
+        };
+        tier.push(Lot {
+            household: candidate.household_id.as_u128(),
+            price_fen: candidate.price_fen,
+            price_per_base: candidate.price_per_base.max(1),
+            packs: candidate.available_base / pack,
+            village: candidate.village,
+            income_fen: candidate.sold_this_year_fen,
+            position,
+        });
+    }
+    tiers
+}
+
+/// For `cheapest` prices first; households together, their cheapest lots first.
+fn order(policy: Policy, candidates: &[Candidate], one: &Lot, other: &Lot) -> Ordering {
     let by_price = || if policy == Policy::Cheapest { one.cmp_price(other) } else { Ordering::Equal };
-    one.tier
-        .cmp(&other.tier)
-        .then_with(by_price)
-        .then_with(|| one.household_id.cmp(&other.household_id))
+    let id = |lot: &Lot| candidates.get(lot.position).map(|candidate| candidate.lot_id);
+    by_price()
+        .then_with(|| one.household.cmp(&other.household))
         .then_with(|| one.cmp_price(other))
-        .then_with(|| one.lot_id.cmp(&other.lot_id))
+        .then_with(|| id(one).cmp(&id(other)))
 }
 
-fn is_one_group(policy: Policy, one: &Candidate, other: &Candidate) -> bool {
-    one.tier == other.tier && (policy != Policy::Cheapest || one.cmp_price(other) == Ordering::Equal)
+fn is_one_group(policy: Policy, one: &Lot, other: &Lot) -> bool {
+    policy != Policy::Cheapest || one.cmp_price(other) == Ordering::Equal
 }
 
-fn share_group(demand: &Demand, pack: i64, lots: &[&Candidate], progress: &mut Progress) {
+fn share_group(demand: &Demand, pack: i64, lots: &[Lot], progress: &mut Progress) {
     let entries = entries(demand, pack, lots, progress);
     let chosen = share::choose(demand.policy, entries, progress);
     let given = match demand.policy {
@@ -319,30 +404,33 @@ fn share_group(demand: &Demand, pack: i64, lots: &[&Candidate], progress: &mut P
         if packs > 0 {
             let reason = if packs == entry.available { Reason::Everything } else { given.reason };
             hand_out(pack, entry, packs, reason, lots, progress);
+            if demand.policy == Policy::FewestPickups {
+                progress.villages.insert(entry.village);
+            }
         }
     }
 }
 
 /// One entry per household that may take part, by household id.
-fn entries(demand: &Demand, pack: i64, lots: &[&Candidate], progress: &Progress) -> Vec<Entry> {
+fn entries(demand: &Demand, pack: i64, lots: &[Lot], progress: &Progress) -> Vec<Entry> {
     let least_packs =
         demand.min_share_base.max(0) / pack + i64::from(demand.min_share_base.max(0) % pack > 0);
     let mut entries: Vec<Entry> = Vec::new();
     for (position, lot) in lots.iter().enumerate() {
-        let packs = lot.available_base / pack;
-        match entries.last_mut().filter(|last| last.household == lot.household_id) {
+        match entries.last_mut().filter(|last| last.household == lot.household) {
             Some(last) => {
-                last.available = last.available.saturating_add(packs);
+                last.available = last.available.saturating_add(lot.packs);
                 last.lots += 1;
             }
             None => entries.push(Entry {
-                household: lot.household_id,
+                household: lot.household,
                 village: lot.village,
-                income_fen: lot.sold_this_year_fen,
-                available: packs,
+                income_fen: lot.income_fen,
+                available: lot.packs,
                 least: least_packs,
                 first_lot: position,
                 lots: 1,
+                takes_part: false,
             }),
         }
     }
@@ -351,6 +439,7 @@ fn entries(demand: &Demand, pack: i64, lots: &[&Candidate], progress: &Progress)
             if let Some((packs, fen)) = progress.of_household.get(&entry.household) {
                 entry.least = (least_packs - packs).max(0);
                 entry.income_fen = entry.income_fen.saturating_add(*fen);
+                entry.takes_part = true;
             }
         }
     }
@@ -359,37 +448,26 @@ fn entries(demand: &Demand, pack: i64, lots: &[&Candidate], progress: &Progress)
 }
 
 /// Takes a household's packs from its lots, cheapest first, and notes that it takes part.
-fn hand_out(
-    pack: i64,
-    entry: &Entry,
-    packs: i64,
-    reason: Reason,
-    lots: &[&Candidate],
-    progress: &mut Progress,
-) {
+fn hand_out(pack: i64, entry: &Entry, packs: i64, reason: Reason, lots: &[Lot], progress: &mut Progress) {
     let (mut open, mut fen) = (packs, 0_i64);
     for lot in lots.iter().skip(entry.first_lot).take(entry.lots) {
-        let take = open.min(lot.available_base / pack);
+        let take = open.min(lot.packs);
         if take == 0 {
             break;
         }
         open -= take;
-        fen = fen.saturating_add(level::value_fen(lot, take * pack));
-        progress.shares.push(Share {
-            lot_id: lot.lot_id,
-            household_id: lot.household_id,
-            quantity_base: take * pack,
-            tier: lot.tier,
-            reason,
-        });
+        if progress.looks_back {
+            fen = fen.saturating_add(level::value_fen(lot, take * pack));
+        }
+        if let Some(place) = progress.given.get_mut(lot.position) {
+            *place = Some((take, reason));
+        }
     }
     progress.left -= packs;
-    progress.villages.insert(entry.village);
     if !progress.looks_back {
         return;
     }
-    let is_new = !progress.of_household.contains_key(&entry.household);
-    if is_new {
+    if !entry.takes_part {
         progress.slots = progress.slots.saturating_sub(1);
     }
     let so_far = progress.of_household.entry(entry.household).or_insert((0, 0));

@@ -70,6 +70,8 @@ fn case(policy: Policy, size: u64) -> (Demand, Vec<Candidate>) {
         }
     }
     lots.truncate(usize::try_from(size).unwrap());
+    // As the store reads them: by id, which has nothing to do with whose they are.
+    lots.sort_unstable_by_key(|lot| lot.lot_id);
     let offered: i64 = lots.iter().map(|lot| lot.available_base).sum();
     let demand = Demand {
         quantity_base: offered / 2,

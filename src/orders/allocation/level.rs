@@ -1,6 +1,8 @@
 //! The levels: how much each household of a tier gives once it is known who takes part. Pure; sums are exact.
 
-use super::{Candidate, Entry, Given, Reason};
+use std::cmp::Reverse;
+
+use super::{Entry, Given, Lot, Reason};
 
 /// Raises one level of quantity until `wanted` packs are filled: everybody gives the level or all they have.
 pub(super) fn quantities(entries: &[Entry], pack: i64, wanted: i64) -> Given {
@@ -18,13 +20,13 @@ pub(super) fn quantities(entries: &[Entry], pack: i64, wanted: i64) -> Given {
 }
 
 /// Raises one level of income: everybody sells as much as brings their income of the year up to it.
-pub(super) fn incomes(entries: &[Entry], lots: &[&Candidate], pack: i64, wanted: i64) -> Given {
+pub(super) fn incomes(entries: &[Entry], lots: &[Lot], pack: i64, wanted: i64) -> Given {
     let at = |level_fen: i64, entry: &Entry| {
         packs_up_to(entry, lots, pack, level_fen.saturating_sub(entry.income_fen)).max(entry.least)
     };
     let lowest = entries.iter().map(|entry| entry.income_fen).min().unwrap_or(0);
     let highest =
-        entries.iter().map(|entry| entry.income_fen.saturating_add(full_value_fen(entry, lots))).max();
+        entries.iter().map(|entry| entry.income_fen.saturating_add(full_value_fen(entry, lots, pack))).max();
     let (level, mut packs) =
         highest_level(entries, lowest, highest.unwrap_or(0).saturating_add(1), wanted, at);
     let mut left = wanted.saturating_sub(packs.iter().sum());
@@ -48,9 +50,11 @@ pub(super) fn proportional(entries: &[Entry], wanted: i64) -> Given {
     let permille = (wanted * 1000).checked_div(whole).unwrap_or(0);
     let mut packs = vec![0_i64; entries.len()];
     let (mut to_share, mut of) = (wanted, whole);
-    // The smallest fall short of their least first, so one pass in this order settles who is raised to it.
     let mut smallest_first: Vec<usize> = (0..entries.len()).collect();
-    smallest_first.sort_by_key(|&index| entries.get(index).map(|entry| (entry.available, entry.household)));
+    if entries.iter().any(|entry| entry.least > 0) {
+        // The smallest fall short of their least first, so one pass in this order settles who is raised to it.
+        smallest_first.sort_by_key(|&index| entries.get(index).map(|entry| (entry.available, entry.household)));
+    }
     let mut in_proportion = Vec::with_capacity(entries.len());
     for index in smallest_first {
         let (Some(entry), Some(given)) = (entries.get(index), packs.get_mut(index)) else { continue };
@@ -71,10 +75,13 @@ pub(super) fn proportional(entries: &[Entry], wanted: i64) -> Given {
         let floor = scaled.checked_div(of).unwrap_or(0);
         *given = i64::try_from(floor).unwrap_or(i64::MAX);
         left -= floor;
-        remainders.push((std::cmp::Reverse(scaled.checked_rem(of).unwrap_or(0)), index));
+        remainders.push((Reverse(scaled - floor * of), index));
     }
-    remainders.sort_unstable();
-    for (_, index) in remainders.into_iter().take(usize::try_from(left).unwrap_or(0)) {
+    let raised = usize::try_from(left).unwrap_or(0).min(remainders.len());
+    if raised > 0 {
+        remainders.select_nth_unstable(raised - 1);
+    }
+    for (_, index) in remainders.into_iter().take(raised) {
         if let Some(given) = packs.get_mut(index) {
             *given += 1;
         }
@@ -83,10 +90,16 @@ pub(super) fn proportional(entries: &[Entry], wanted: i64) -> Given {
 }
 
 /// What `base` grams or pieces of a lot bring, in fen, rounded up so that a level is never overstated.
-pub(super) fn value_fen(lot: &Candidate, base: i64) -> i64 {
-    let exact = i128::from(base) * i128::from(lot.price_fen);
-    let per = i128::from(lot.price_per_base.max(1));
-    i64::try_from((exact + per - 1) / per).unwrap_or(i64::MAX)
+pub(super) fn value_fen(lot: &Lot, base: i64) -> i64 {
+    let per = lot.price_per_base;
+    // Wide division costs ten times as much, and figures that need it are rare.
+    match base.checked_mul(lot.price_fen).and_then(|exact| exact.checked_add(per - 1)) {
+        Some(raised) if raised >= 0 => raised / per,
+        _ => {
+            let exact = i128::from(base) * i128::from(lot.price_fen) + i128::from(per - 1);
+            i64::try_from(exact / i128::from(per)).unwrap_or(i64::MAX)
+        }
+    }
 }
 
 /// The highest level between `low` and `high` at which no more than `wanted` packs are given, and what is given there.
@@ -117,15 +130,15 @@ fn highest_level(
 }
 
 /// The most packs of a household's lots, cheapest first, that bring at most `fen`.
-fn packs_up_to(entry: &Entry, lots: &[&Candidate], pack: i64, fen: i64) -> i64 {
+fn packs_up_to(entry: &Entry, lots: &[Lot], pack: i64, fen: i64) -> i64 {
     let (mut purse, mut packs) = (fen.max(0), 0_i64);
+    if purse == 0 {
+        return 0;
+    }
     for lot in lots.iter().skip(entry.first_lot).take(entry.lots) {
-        let available = lot.available_base / pack;
-        let per_pack = i128::from(pack) * i128::from(lot.price_fen.max(1));
-        let affordable = i128::from(purse) * i128::from(lot.price_per_base.max(1)) / per_pack;
-        let take = i64::try_from(affordable).unwrap_or(i64::MAX).min(available);
+        let take = affordable(lot, pack, purse).min(lot.packs);
         packs = packs.saturating_add(take);
-        if take < available {
+        if take < lot.packs {
             break;
         }
         purse = purse.saturating_sub(value_fen(lot, take * pack));
@@ -133,7 +146,19 @@ fn packs_up_to(entry: &Entry, lots: &[&Candidate], pack: i64, fen: i64) -> i64 {
     packs
 }
 
-fn full_value_fen(entry: &Entry, lots: &[&Candidate]) -> i64 {
+/// Packs of a lot, had it enough, that bring at most `purse`.
+fn affordable(lot: &Lot, pack: i64, purse: i64) -> i64 {
+    let price = lot.price_fen.max(1);
+    match (purse.checked_mul(lot.price_per_base), pack.checked_mul(price)) {
+        (Some(budget), Some(per_pack)) => budget / per_pack,
+        _ => {
+            let budget = i128::from(purse) * i128::from(lot.price_per_base);
+            i64::try_from(budget / (i128::from(pack) * i128::from(price))).unwrap_or(i64::MAX)
+        }
+    }
+}
+
+fn full_value_fen(entry: &Entry, lots: &[Lot], pack: i64) -> i64 {
     let of_household = lots.iter().skip(entry.first_lot).take(entry.lots);
-    of_household.fold(0_i64, |total, lot| total.saturating_add(value_fen(lot, lot.available_base)))
+    of_household.fold(0_i64, |total, lot| total.saturating_add(value_fen(lot, lot.packs * pack)))
 }

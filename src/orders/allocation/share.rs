@@ -7,16 +7,13 @@ use super::{Entry, Policy, Progress};
 
 /// The entries of a tier that take part, by household id.
 pub(super) fn choose(policy: Policy, entries: Vec<Entry>, progress: &Progress) -> Vec<Entry> {
-    let near = if policy == Policy::FewestPickups {
-        in_fewest_villages(&entries, progress)
+    let mut chosen = if policy == Policy::FewestPickups {
+        let near = within_limits(policy, in_fewest_villages(&entries, progress), progress);
+        // When the limits leave too little in those villages, look at all of them.
+        if filled(&near) < progress.left { within_limits(policy, entries, progress) } else { near }
     } else {
-        entries.clone()
+        within_limits(policy, entries, progress)
     };
-    let mut chosen = within_limits(policy, near, progress);
-    if policy == Policy::FewestPickups && filled(&chosen) < progress.left {
-        // The limits leave too little in those villages: look at all of them.
-        chosen = within_limits(policy, entries, progress);
-    }
     chosen.sort_unstable_by_key(|entry| entry.household);
     chosen
 }
@@ -27,8 +24,11 @@ fn filled(entries: &[Entry]) -> i64 {
 
 /// Keeps those that already take part in an earlier tier, and of the others as many as slots and minimum shares allow.
 fn within_limits(policy: Policy, entries: Vec<Entry>, progress: &Progress) -> Vec<Entry> {
-    let takes_part = |entry: &Entry| progress.of_household.contains_key(&entry.household);
-    let (mut kept, mut fresh): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(takes_part);
+    if !progress.looks_back {
+        return entries;
+    }
+    let (mut kept, mut fresh): (Vec<Entry>, Vec<Entry>) =
+        entries.into_iter().partition(|entry| entry.takes_part);
     let owed: i64 = kept.iter().fold(0, |total, entry| total.saturating_add(entry.least));
     let least = fresh.iter().map(|entry| entry.least).max().unwrap_or(0);
     let room = progress.left.saturating_sub(owed).max(0);
