@@ -170,8 +170,7 @@ pub async fn edit(app: &App, caller: &Caller, id: Uuid, version: i64, changes: C
         record_change(&txn, app, caller, "edit_lot", &before, &after).await?;
         txn.commit(after).await
     });
-    let edited = edited.await?;
-    Ok(edited)
+    edited.await
 }
 
 /// Takes a lot off sale. What is held or confirmed stays promised.
@@ -189,8 +188,7 @@ pub async fn withdraw(app: &App, caller: &Caller, id: Uuid) -> Outcome<LotView> 
         record_change(&txn, app, caller, "withdraw_lot", &before, &after).await?;
         txn.commit(after).await
     });
-    let withdrawn = withdrawn.await?;
-    Ok(withdrawn)
+    withdrawn.await
 }
 
 /// Whether the caller is shown whose a lot is and how much of it is promised.

@@ -20,6 +20,7 @@ mod access;
 mod audit_events;
 mod cooperatives;
 mod deliveries;
+mod demo;
 mod edge;
 mod households;
 mod imports;

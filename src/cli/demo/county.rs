@@ -63,10 +63,9 @@ impl Good {
     pub fn grade_price_fen(&self, grade: Option<&str>) -> i64 {
         let place = self.data.grades.iter().position(|known| Some(known.as_str()) == grade);
         let percent = match place {
-            None => 100,
             Some(0) => 114,
             Some(place) if place + 1 == self.data.grades.len() => 90,
-            Some(_) => 100,
+            _ => 100,
         };
         self.data.reference_price_fen * percent / 100
     }

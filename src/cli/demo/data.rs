@@ -62,7 +62,6 @@ pub struct Product {
     pub code: String,
     pub name: String,
     pub category: String,
-    pub category_name: String,
     pub measure: Measure,
     pub pricing_unit: Unit,
     /// Fen per pricing unit.
@@ -92,15 +91,10 @@ pub struct Product {
 pub struct PurchaseLine {
     pub line: i64,
     pub sku_name: String,
-    pub category1: String,
-    pub category2: String,
     pub sale_unit: String,
-    pub std_unit: String,
-    pub sale_ratio: String,
     pub buyer: String,
     /// Decimal text, in sale units.
     pub amount: String,
-    pub remark: String,
 }
 
 /// Why a purchase line has no product.
@@ -233,7 +227,6 @@ pub struct MappedLine {
     pub product: String,
     /// Grams or pieces.
     pub base_quantity: i64,
-    pub remark: String,
 }
 
 /// The embedded files do not fit together. Only a change to the files can cause it.
@@ -372,7 +365,7 @@ fn map_line(line: &PurchaseLine, row: &Mapping, exception: Option<LeftOut>) -> R
         return Err(DataError::NoMapping { line: line.line });
     };
     let base_quantity = whole_base(&line.amount, base).ok_or(DataError::BadAmount { line: line.line })?;
-    Ok(Outcome::Mapped(MappedLine { line: line.line, product, base_quantity, remark: line.remark.clone() }))
+    Ok(Outcome::Mapped(MappedLine { line: line.line, product, base_quantity }))
 }
 
 /// `amount` x `base`, if that is a positive whole number. Takes up to three decimals.

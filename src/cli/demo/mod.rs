@@ -106,33 +106,26 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<(), Ended> {
 pub async fn prepare(settings: &Settings, wanted: Wanted, progress: Progress) -> Result<Prepared, Ended> {
     progress.step("schema", 1);
     migrate::prepare(&settings.database_url).await?;
-    let data = Embedded::read().map_err(|error| Ended::Failed(error.to_string()))?;
     let calendar = Calendar::before(Clock::System.today());
     let clock = Clock::manual(at(calendar.start(), 8, 0));
-    let app = App::open(settings.clone(), clock, Ids::seeded(wanted.seed)).await?;
-    let (facts, was_there) = match found(&app, settings).await? {
-        Some(facts) => (facts, true),
-        None => {
-            let has_keys = settings.keys.is_some() || migrate::sqlite_path(&settings.database_url).is_some();
-            if !has_keys {
-                note(
-                    "no file of keys is set (ZHUXIAO_KEYS): the households get no phones and no bank accounts",
-                );
-            }
-            let stage = Stage {
-                app: app.clone(),
-                seed: wanted.seed,
-                calendar,
-                data: Embedded::read().map_err(|error| Ended::Failed(error.to_string()))?,
-                progress,
-                actor: Actor::service("demo"),
-                has_keys,
-            };
-            (fill(&stage, wanted).await?, false)
-        }
+    let stage = Stage {
+        app: App::open(settings.clone(), clock, Ids::seeded(wanted.seed)).await?,
+        seed: wanted.seed,
+        calendar,
+        data: Embedded::read().map_err(|error| Ended::Failed(error.to_string()))?,
+        progress,
+        actor: Actor::service("demo"),
+        has_keys: settings.keys.is_some() || migrate::sqlite_path(&settings.database_url).is_some(),
     };
-    let summary = summary::compute(&app, &data, facts).await?;
-    app.db.close().await?;
+    let found = found(&stage.app, settings).await?;
+    let was_there = found.is_some();
+    let facts = match found {
+        Some(facts) => facts,
+        None => fill(&stage, wanted).await?,
+    };
+    let summary = summary::compute(&stage, facts).await?;
+    stage.progress.end();
+    stage.app.db.close().await?;
     Ok(Prepared { summary, was_there })
 }
 
@@ -169,18 +162,23 @@ async fn fill(stage: &Stage, wanted: Wanted) -> Result<Facts, Ended> {
         orders_refused: 0,
         purchase_lines_ordered: 0,
     };
+    if !stage.has_keys {
+        note("no file of keys is set (ZHUXIAO_KEYS): the households get no phones and no bank accounts");
+    }
     leave_note(stage, BEGUN, &begun).await?;
     let progress = &stage.progress;
     progress.step("regions", stage.data.regions.len());
-    county::make_regions(stage).await?;
+    progress.done(county::make_regions(stage).await?);
     progress.step("products", stage.data.products.len());
     let goods = county::make_products(stage).await?;
+    progress.done(goods.len());
     let (officer, finance, second_finance) = people::make_officials(stage).await?;
     progress.step("reference prices", goods.len());
     county::make_reference_prices(stage, &officer, &goods).await?;
     progress.step("households", usize::try_from(wanted.households).unwrap_or(0));
     let households = county::make_households(stage, wanted.households).await?;
-    progress.step("helpers", stage.data.regions.len());
+    progress.done(households.len());
+    progress.step("helpers", people::villages_of(&households).len());
     people::make_helpers(stage, &households).await?;
     progress.step("cooperatives", stage.data.cooperatives.len());
     people::make_cooperatives(stage, &households).await?;
@@ -203,8 +201,6 @@ async fn fill(stage: &Stage, wanted: Wanted) -> Result<Facts, Ended> {
         ..begun
     };
     leave_note(stage, FINISHED, &facts).await?;
-    progress.step("audit", 1);
-    progress.end();
     Ok(facts)
 }
 

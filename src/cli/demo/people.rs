@@ -25,14 +25,13 @@ pub struct People {
     pub finance: Caller,
     /// Approves what `finance` prepares.
     pub second_finance: Caller,
-    pub buyers: Vec<Buyer>,
+    pub buyers: Vec<Purchasing>,
 }
 
 /// An institution and the two people who buy for it.
 #[derive(Clone, Debug)]
-pub struct Buyer {
+pub struct Purchasing {
     pub institution_id: Uuid,
-    pub data: data::Institution,
     pub buyer: Caller,
     pub approver: Caller,
 }
@@ -74,14 +73,9 @@ pub async fn make_officials(stage: &Stage) -> Result<(Caller, Caller, Caller), E
 }
 
 /// A helper per village, paired with its households, and the sign-in of one household.
-pub async fn make_helpers(stage: &Stage, households: &[Household]) -> Result<usize, Ended> {
+pub async fn make_helpers(stage: &Stage, households: &[Household]) -> Result<(), Ended> {
     let hashes = Hashes::of(stage, &[Role::Helper, Role::Household]).await?;
-    let mut villages: Vec<&str> = Vec::new();
-    for household in households {
-        if !villages.contains(&household.village_code.as_str()) {
-            villages.push(&household.village_code);
-        }
-    }
+    let villages = villages_of(households);
     let mut dice = Dice::new(stage.seed, 3);
     let mut paired = Vec::with_capacity(households.len());
     let txn = stage.app.db.begin().await?;
@@ -102,7 +96,16 @@ pub async fn make_helpers(stage: &Stage, households: &[Household]) -> Result<usi
         sign_up(stage, &txn, &hashes, Role::Household, 0, "示范农户", Place::Household(first.id)).await?;
     }
     txn.commit(()).await?;
-    Ok(villages.len())
+    Ok(())
+}
+
+/// The villages that have households, each once.
+pub fn villages_of(households: &[Household]) -> Vec<&str> {
+    let mut villages: Vec<&str> =
+        households.iter().map(|household| household.village_code.as_str()).collect();
+    villages.sort_unstable();
+    villages.dedup();
+    villages
 }
 
 /// Cooperatives, with some of the households of their townships as members.
@@ -131,7 +134,7 @@ pub async fn make_cooperatives(stage: &Stage, households: &[Household]) -> Resul
 }
 
 /// Institutions with a buyer and an approver each.
-pub async fn make_buyers(stage: &Stage) -> Result<Vec<Buyer>, Ended> {
+pub async fn make_buyers(stage: &Stage) -> Result<Vec<Purchasing>, Ended> {
     let hashes = Hashes::of(stage, &[Role::Buyer, Role::Approver]).await?;
     let new = stage.data.institutions.iter().map(|institution| NewInstitution {
         id: None,
@@ -149,7 +152,7 @@ pub async fn make_buyers(stage: &Stage) -> Result<Vec<Buyer>, Ended> {
         let buyer = sign_up(stage, &txn, &hashes, Role::Buyer, number, &name("采购员"), place()).await?;
         let approver =
             sign_up(stage, &txn, &hashes, Role::Approver, number, &name("审批人"), place()).await?;
-        buyers.push(Buyer { institution_id: id, data: data.clone(), buyer, approver });
+        buyers.push(Purchasing { institution_id: id, buyer, approver });
         stage.progress.done(1);
     }
     txn.commit(()).await?;

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Shows one step at a time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Progress {
     bar: ProgressBar,
     /// Lines instead of a bar.
@@ -14,6 +14,7 @@ pub struct Progress {
 
 impl Progress {
     /// A bar when people watch, lines when stderr is a file.
+    #[must_use]
     pub fn on_stderr() -> Self {
         let is_watched = std::io::stderr().is_terminal();
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
@@ -23,6 +24,7 @@ impl Progress {
     }
 
     /// Shows nothing.
+    #[must_use]
     pub fn silent() -> Self {
         Self { bar: ProgressBar::hidden(), has_lines: false }
     }

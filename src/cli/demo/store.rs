@@ -45,6 +45,7 @@ pub struct IncomeRow {
 
 /// The sums of money.
 #[derive(Clone, Debug, FromQueryResult)]
+#[expect(clippy::struct_field_names, reason = "a figure says its unit")]
 pub struct MoneyRow {
     pub settled_fen: i64,
     pub received_fen: i64,

@@ -7,9 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::calendar::Calendar;
 use super::data::{LeftOut, MappedLines, TaxMatch};
-use super::stage::Embedded;
+use super::stage::{Embedded, Stage};
 use super::store;
-use crate::app::App;
 use crate::audit;
 use crate::cli::Ended;
 use crate::money::{Fen, Price};
@@ -91,8 +90,8 @@ pub struct Audit {
 }
 
 /// Computes the summary of the demo in this database.
-pub async fn compute(app: &App, data: &Embedded, facts: Facts) -> Result<Summary, Ended> {
-    let reader = app.db.reader();
+pub async fn compute(stage: &Stage, facts: Facts) -> Result<Summary, Ended> {
+    let (reader, progress) = (stage.app.db.reader(), &stage.progress);
     let end = Calendar { year: facts.year }.end();
     let counts = store::counts(reader).await?.into_iter().map(|row| (row.name, row.count)).collect();
     let by_status: Vec<StatusShare> = store::statuses(reader)
@@ -111,11 +110,15 @@ pub async fn compute(app: &App, data: &Embedded, facts: Facts) -> Result<Summary
             percent: percent(row.amount_fen, money.settled_fen),
         })
     };
-    let verdict = audit::verify_with(reader, |_, _| {}).await?;
+    let verdict = audit::verify_with(reader, |done, all| match done {
+        0 => progress.step("audit", all),
+        _ => progress.done(1),
+    })
+    .await?;
     let states = store::orders_by_state(reader).await?;
     let mut summary = Summary {
         counts,
-        tax_codes_provisional: provisional(data),
+        tax_codes_provisional: provisional(&stage.data),
         households_total: by_status.iter().map(|status| status.households).sum(),
         households_earned: by_status.iter().map(|status| status.earned).sum(),
         by_status,
@@ -134,7 +137,7 @@ pub async fn compute(app: &App, data: &Embedded, facts: Facts) -> Result<Summary
         delivery_lines: delivered.lines,
         delivery_lines_refused: delivered.refused_lines,
         allocations_reshared: delivered.reshared,
-        purchase_lines: purchase_lines(&data.purchases),
+        purchase_lines: purchase_lines(&stage.data.purchases),
         audit: Audit { checks: verdict.checks, findings: verdict.findings.len() },
         digest: String::new(),
         facts,
@@ -180,10 +183,10 @@ fn purchase_lines(lines: &MappedLines) -> PurchaseLines {
     }
 }
 
-/// `part` of `whole` in a hundred, with three decimals, rounded down.
+/// `part` of `whole` in a hundred, with five decimals, rounded down: the smallest share of thousands of households is small.
 fn percent(part: i64, whole: i64) -> String {
-    let thousandths = i128::from(part) * 100_000 / i128::from(whole.max(1));
-    format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000)
+    let parts = i128::from(part) * 10_000_000 / i128::from(whole.max(1));
+    format!("{}.{:05}", parts / 100_000, parts % 100_000)
 }
 
 fn digest(summary: &Summary, lines: &[store::LineRow]) -> Result<String, Ended> {
@@ -203,11 +206,11 @@ mod tests {
     use super::percent;
 
     #[test]
-    fn a_share_has_three_decimals_and_is_never_rounded_up() {
-        assert_eq!(percent(1, 3), "33.333");
-        assert_eq!(percent(2, 3), "66.666");
-        assert_eq!(percent(5, 0), "500.000");
-        assert_eq!(percent(7, 1_000_000), "0.000");
-        assert_eq!(percent(1, 1), "100.000");
+    fn a_share_has_five_decimals_and_is_never_rounded_up() {
+        assert_eq!(percent(1, 3), "33.33333");
+        assert_eq!(percent(2, 3), "66.66666");
+        assert_eq!(percent(5, 0), "500.00000");
+        assert_eq!(percent(7, 1_000_000_000), "0.00000");
+        assert_eq!(percent(1, 1), "100.00000");
     }
 }

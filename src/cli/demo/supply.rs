@@ -72,6 +72,10 @@ pub fn plan(stage: &Stage, goods: &[Good], wants: &[Want], count: usize) -> Vec<
 pub fn owners(stage: &Stage, goods: &[Good], households: &[Household], supplies: &[Supply]) -> Vec<usize> {
     let mut everybody: Vec<usize> = (0..households.len()).collect();
     Dice::new(stage.seed, 8).shuffle(&mut everybody);
+    // The household that signs in has its turn first, so that there is something to see.
+    if let Some(place) = everybody.iter().position(|at| *at == 0) {
+        everybody.swap(0, place);
+    }
     let at_home = ORIGINS.map(|(_, township)| {
         let township = RegionScope::of(township);
         let lives_there = |at: &&usize| {

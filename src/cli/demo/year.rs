@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::calendar::at;
 use super::county::{Good, Household};
 use super::dice::Dice;
-use super::people::{Buyer, People};
+use super::people::{People, Purchasing};
 use super::stage::Stage;
 use super::supply::{self, Supply};
 use super::wants::{Want, WantLine};
@@ -162,7 +162,7 @@ impl<'a> Year<'a> {
         self.wants.get(number).ok_or_else(|| Ended::Failed(format!("the demo has no order {number}")))
     }
 
-    pub fn buyer(&self, number: usize) -> Result<&'a Buyer, Ended> {
+    pub fn buyer(&self, number: usize) -> Result<&'a Purchasing, Ended> {
         let buyer = self.want(number)?.buyer;
         self.people.buyers.get(buyer).ok_or_else(|| Ended::Failed(format!("the demo has no buyer {buyer}")))
     }
@@ -324,7 +324,7 @@ impl<'a> Year<'a> {
         }
     }
 
-    fn request(&self, want: &Want, buyer: &Buyer, is_partial: bool) -> OrderRequest {
+    fn request(&self, want: &Want, buyer: &Purchasing, is_partial: bool) -> OrderRequest {
         let lines = want.lines.iter().filter_map(|line| self.line_request(want, line, is_partial));
         OrderRequest { institution_id: buyer.institution_id, policy: want.policy, lines: lines.collect() }
     }
