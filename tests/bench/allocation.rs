@@ -73,13 +73,8 @@ fn case(policy: Policy, size: u64) -> (Demand, Vec<Candidate>) {
     // As the store reads them: by id, which has nothing to do with whose they are.
     lots.sort_unstable_by_key(|lot| lot.lot_id);
     let offered: i64 = lots.iter().map(|lot| lot.available_base).sum();
-    let demand = Demand {
-        quantity_base: offered / 2,
-        policy,
-        pack_base: 1,
-        min_share_base: 0,
-        max_households: None,
-    };
+    let demand =
+        Demand { quantity_base: offered / 2, policy, pack_base: 1, min_share_base: 0, max_households: None };
     (demand, lots)
 }
 

@@ -53,7 +53,8 @@ pub(super) fn proportional(entries: &[Entry], wanted: i64) -> Given {
     let mut smallest_first: Vec<usize> = (0..entries.len()).collect();
     if entries.iter().any(|entry| entry.least > 0) {
         // The smallest fall short of their least first, so one pass in this order settles who is raised to it.
-        smallest_first.sort_by_key(|&index| entries.get(index).map(|entry| (entry.available, entry.household)));
+        smallest_first
+            .sort_by_key(|&index| entries.get(index).map(|entry| (entry.available, entry.household)));
     }
     let mut in_proportion = Vec::with_capacity(entries.len());
     for index in smallest_first {

@@ -79,7 +79,8 @@ fn script_of(case: Case) -> String {
     let household = format!("('01' || lpad(to_hex(({})::bigint), 30, '0'))::uuid", ordered_household(&lot));
     let buyer = "('05' || lpad(to_hex((:client_id + 1)::bigint), 30, '0'))::uuid";
     let institution = "('02' || lpad(to_hex((:client_id + 1)::bigint), 30, '0'))::uuid";
-    let product = format!("('03' || lpad(to_hex(({} + :product)::bigint), 30, '0'))::uuid", kind.first_product);
+    let product =
+        format!("('03' || lpad(to_hex(({} + :product)::bigint), 30, '0'))::uuid", kind.first_product);
     let parts = format!("generate_series(0, {}) as j", allocations - 1);
     format!(
         "\\set n :n + 1

@@ -53,7 +53,8 @@ impl Plan {
 
 fn main() {
     let number = |name: &str, default: u64| {
-        std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: a number")))
+        std::env::var(name)
+            .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: a number")))
     };
     let plan = Plan {
         folder: std::env::var("BENCH_FOLDER").map_or_else(|_| std::env::temp_dir(), PathBuf::from),
@@ -72,7 +73,10 @@ fn measure(plan: &Plan, engine: &Engine) {
     let people = data::load(engine, plan.rows);
     let service = Service::start(engine);
     println!("| cold start and memory | |\n|---|---:|");
-    println!("| from the start of the process to the first `/readyz` | {} ms |", service.ready_after.as_millis());
+    println!(
+        "| from the start of the process to the first `/readyz` | {} ms |",
+        service.ready_after.as_millis()
+    );
     println!("| resident, idle | {} MiB |", service.resident_mib());
     println!();
     if plan.has("orders") {

@@ -56,7 +56,9 @@ pub fn measure(plan: &Plan, engine: &Engine, service: &Service, people: &People)
         let figures = format!("{:.0} | {} | {}", ours.per_second, millis(ours.median), millis(ours.slow));
         theirs.sort_unstable_by(f64::total_cmp);
         match theirs.get(TURNS / 2) {
-            Some(rate) => println!("| {} | {figures} | {rate:.0} | {:.2} |", case.name(), ours.per_second / rate),
+            Some(rate) => {
+                println!("| {} | {figures} | {rate:.0} | {:.2} |", case.name(), ours.per_second / rate)
+            }
             None => println!("| {} | {figures} |", case.name()),
         }
     }

@@ -18,7 +18,10 @@ const REPORTS_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The page of 20 lots at the beginning, in the middle and near the end of all lots.
 pub fn pages(plan: &Plan, service: &Service, people: &People) {
-    println!("\n| 20 of {} lots, 8 connections | pages/s | median ms | p99 ms |\n|---|---:|---:|---:|", people.rows);
+    println!(
+        "\n| 20 of {} lots, 8 connections | pages/s | median ms | p99 ms |\n|---|---:|---:|---:|",
+        people.rows
+    );
     let cursor = |lot: u64| format!("&cursor=1-{}", id_text("04", lot).replace('-', ""));
     let depths = [
         ("first page", String::new()),
@@ -26,8 +29,13 @@ pub fn pages(plan: &Plan, service: &Service, people: &People) {
         ("near the end", cursor(100)),
     ];
     let officer = std::slice::from_ref(&people.officer);
-    let cases = [("GET /v1/lots (officer)", "/v1/lots", officer), ("GET /v1/lots (buyer)", "/v1/lots", &people.buyers)];
-    for (name, path, tokens) in cases.into_iter().chain([("GET /v1/public/lots", "/v1/public/lots", &[] as &[String])]) {
+    let cases = [
+        ("GET /v1/lots (officer)", "/v1/lots", officer),
+        ("GET /v1/lots (buyer)", "/v1/lots", &people.buyers),
+    ];
+    for (name, path, tokens) in
+        cases.into_iter().chain([("GET /v1/public/lots", "/v1/public/lots", &[] as &[String])])
+    {
         for (depth, cursor) in &depths {
             let path = format!("{path}?limit=20{cursor}");
             let given = load(service.address, tokens, plan.pause, |client, _, _| expect_page(client, &path));
