@@ -244,6 +244,59 @@ pub async fn change(
     Ok(txn.execute_raw(statement).await?.rows_affected())
 }
 
+/// A statement that changes rows and waits to be sent, alone or together with others.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub sql: String,
+    pub values: Vec<Value>,
+}
+
+/// Sends changes that do not depend on each other's rows, and answers how many rows the last one changed. PostgreSQL
+/// gets them as one statement, which saves a round trip each and looks at foreign keys when all is written; `SQLite`,
+/// to which there is no way to save, one after the other.
+pub async fn change_together(txn: &WriteTxn, changes: Vec<Change>) -> Result<u64, DbErr> {
+    if txn.get_database_backend() == DbBackend::Postgres {
+        let together = as_one(changes);
+        return change(txn, &together.sql, together.values).await;
+    }
+    let mut rows_of_last = 0;
+    for one in changes {
+        rows_of_last = change(txn, &one.sql, one.values).await?;
+    }
+    Ok(rows_of_last)
+}
+
+/// All but the last stand in a `with`; placeholders are counted through.
+fn as_one(changes: Vec<Change>) -> Change {
+    let (mut parts, mut values) = (Vec::with_capacity(changes.len()), Vec::new());
+    for change in changes {
+        parts.push(counted_from(&change.sql, values.len()));
+        values.extend(change.values);
+    }
+    let last = parts.pop().unwrap_or_default();
+    let named = parts.iter().enumerate().map(|(position, sql)| format!("change{position} as ({sql})"));
+    let before = named.collect::<Vec<_>>().join(", ");
+    let sql = if before.is_empty() { last } else { format!("with {before} {last}") };
+    Change { sql, values }
+}
+
+/// The statement with `$1` raised to `$1 + before`, and so on.
+fn counted_from(sql: &str, before: usize) -> String {
+    let mut pieces = sql.split('$');
+    let mut counted = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = piece.split_at_checked(digits).unwrap_or((piece, ""));
+        counted.push('$');
+        match number.parse::<usize>() {
+            Ok(number) => counted.push_str(&(number + before).to_string()),
+            Err(_) => counted.push_str(number),
+        }
+        counted.push_str(rest);
+    }
+    counted
+}
+
 /// The type of one column of a set parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnType {
@@ -359,4 +412,31 @@ fn options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
         if read_only { postgres.options([("default_transaction_read_only", "on")]) } else { postgres }
     });
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_sent_together_count_their_placeholders_through() {
+        let change = |sql: &str, values: Vec<Value>| Change { sql: sql.to_owned(), values };
+        let together = as_one(vec![
+            change("insert into one values ($1, $2, $1)", vec![1.into(), 2.into()]),
+            change("insert into other values ($10, $1::uuid)", vec![3.into()]),
+            change("insert into last values ($1)", vec![4.into()]),
+        ]);
+        assert_eq!(
+            together.sql,
+            "with change0 as (insert into one values ($1, $2, $1)), \
+             change1 as (insert into other values ($12, $3::uuid)) insert into last values ($4)"
+        );
+        assert_eq!(together.values.len(), 4);
+    }
+
+    #[test]
+    fn a_change_alone_stays_as_it_is() {
+        let alone = Change { sql: "delete from one where id = $1".to_owned(), values: vec![1.into()] };
+        assert_eq!(as_one(vec![alone.clone()]).sql, alone.sql);
+    }
 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::db::{self, Committed, WriteTxn};
+use crate::db::{self, Change, Committed, WriteTxn};
 use crate::refusal::{Failure, Outcome, Refusal};
 
 /// Answers are kept this long; after it a key may be used anew.
@@ -95,7 +95,19 @@ pub async fn commit<T: Serialize>(
     now: DateTime<Utc>,
     value: T,
 ) -> Outcome<Committed<Kept<T>>> {
-    if store(&txn, key, &value, now).await? {
+    commit_with(txn, Vec::new(), key, now, value).await
+}
+
+/// As [`commit`], and sends `changes` together with the answer.
+pub async fn commit_with<T: Serialize>(
+    txn: WriteTxn,
+    mut changes: Vec<Change>,
+    key: &Key,
+    now: DateTime<Utc>,
+    value: T,
+) -> Outcome<Committed<Kept<T>>> {
+    changes.push(keeping(key, &value, now)?);
+    if db::change_together(&txn, changes).await? == 1 {
         txn.commit(Kept(value)).await
     } else {
         Err(Refusal::IdempotencyKeyInFlight.into())
@@ -131,22 +143,19 @@ async fn find(connection: &impl ConnectionTrait, key: &Key) -> Result<Option<Sto
     db::row(connection, sql, [key.principal_id.into(), key.key.clone().into()]).await
 }
 
-async fn store<T: Serialize>(txn: &WriteTxn, key: &Key, value: &T, now: DateTime<Utc>) -> Outcome<bool> {
+/// Adds one row, or none when the key has been used.
+fn keeping<T: Serialize>(key: &Key, value: &T, now: DateTime<Utc>) -> Outcome<Change> {
     let response = serde_json::to_string(value).map_err(|error| Failure::Broken(error.to_string()))?;
-    let stored = db::change(
-        txn,
-        "insert into idempotency_key (principal_id, key, fingerprint, response, created_at)
-         values ($1, $2, $3, $4, $5) on conflict (principal_id, key) do nothing",
-        [
-            key.principal_id.into(),
-            key.key.clone().into(),
-            key.fingerprint.clone().into(),
-            response.into(),
-            now.into(),
-        ],
-    )
-    .await?;
-    Ok(stored == 1)
+    let sql = "insert into idempotency_key (principal_id, key, fingerprint, response, created_at)
+               values ($1, $2, $3, $4, $5) on conflict (principal_id, key) do nothing";
+    let values = vec![
+        key.principal_id.into(),
+        key.key.clone().into(),
+        key.fingerprint.clone().into(),
+        response.into(),
+        now.into(),
+    ];
+    Ok(Change { sql: sql.to_owned(), values })
 }
 
 fn replay<T: DeserializeOwned>(key: &Key, stored: &Stored) -> Outcome<Once<T>> {

@@ -2,11 +2,11 @@
 //! Rows are only added. Personal data in the clear never goes into `before` or `after`.
 
 use chrono::{DateTime, Utc};
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use crate::db::{self, WriteTxn};
+use crate::db::{self, Change, WriteTxn};
 use crate::id::Ids;
 
 /// Who acts: a signed-in person, or the service itself (sweeper, import on the command line).
@@ -48,12 +48,25 @@ pub async fn record(
     actor: &Actor,
     events: Vec<Event>,
 ) -> Result<(), DbErr> {
-    use db::ColumnType::{Text, Uuid as Id};
-    use sea_orm::ConnectionTrait;
-
     if events.is_empty() {
         return Ok(());
     }
+    let addition = addition(txn.get_database_backend(), ids, now, actor, events);
+    db::change(txn, &addition.sql, addition.values).await?;
+    Ok(())
+}
+
+/// The statement that adds events, for a transaction that sends it together with others.
+#[must_use]
+pub fn addition(
+    backend: DbBackend,
+    ids: &Ids,
+    now: DateTime<Utc>,
+    actor: &Actor,
+    events: Vec<Event>,
+) -> Change {
+    use db::ColumnType::{Text, Uuid as Id};
+
     let rows = events.into_iter().map(|event| {
         vec![
             db::set_id(ids.next(now)),
@@ -76,8 +89,7 @@ pub async fn record(
         ("before_text", Text),
         ("after_text", Text),
     ];
-    let backend = txn.get_database_backend();
-    let json = if backend == sea_orm::DbBackend::Postgres { "::jsonb" } else { "" };
+    let json = if backend == DbBackend::Postgres { "::jsonb" } else { "" };
     let sql = format!(
         "insert into audit_event (id, county_code, at, actor_id, actor_role, household_id, action, subject_kind,
                                   subject_id, before_json, after_json, request_id)
@@ -86,13 +98,12 @@ pub async fn record(
          from ({}) as event",
         db::set_rows(backend, "$1", &columns)
     );
-    let values = [
+    let values = vec![
         db::set_parameter(rows.collect()),
         now.into(),
         actor.principal_id.into(),
         actor.role.into(),
         actor.request_id.clone().into(),
     ];
-    db::change(txn, &sql, values).await?;
-    Ok(())
+    Change { sql, values }
 }

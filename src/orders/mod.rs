@@ -15,7 +15,6 @@ use crate::http::page::{Page, PageRequest};
 use crate::idempotency::{self, Kept, Key, Once};
 use crate::lots::stock::{self, Shift};
 use crate::members::access::{Caller, Role};
-use crate::members::institutions;
 use crate::numbers::Series;
 use crate::quantity::{Measure, show_base};
 use crate::refusal::{Failure, Outcome, Refusal};
@@ -60,8 +59,8 @@ pub struct PlacedIds {
 
 /// What placing the order would do, now. Writes nothing.
 pub async fn preview(app: &App, caller: &Caller, request: &OrderRequest) -> Outcome<PreviewView> {
-    let county_code = buyers_county(app.db.reader(), caller, request).await?;
-    let plan = plan::make(app, app.db.reader(), request, &county_code, app.clock.now()).await?;
+    let county_code = buyers_county(caller, request)?;
+    let plan = plan::make(app, app.db.reader(), request, county_code, app.clock.now()).await?;
     Ok(PreviewView::of(&plan))
 }
 
@@ -83,7 +82,8 @@ pub async fn place(
     .await
 }
 
-/// One attempt: the first reads without locks and relies on the guard, later ones lock what they read.
+/// One attempt: the first reads before its transaction and relies on the guard, so that what it holds is locked for the
+/// shortest time there is; later ones lock what they read.
 async fn place_once(
     app: &App,
     caller: &Caller,
@@ -92,18 +92,17 @@ async fn place_once(
     must_lock: bool,
 ) -> Outcome<Committed<Kept<OrderView>>> {
     let now = app.clock.now();
-    let county_code = buyers_county(app.db.reader(), caller, request).await?;
-    let number = app.numbers.next(&app.db, Series::PurchaseOrder, &county_code, business_day(now)).await?;
-    let txn = app.db.begin().await?;
-    let plan = if must_lock {
-        plan::make_locked(app, &txn, request, &county_code, now).await?
+    let county_code = buyers_county(caller, request)?;
+    let number = app.numbers.next(&app.db, Series::PurchaseOrder, county_code, business_day(now)).await?;
+    let (txn, plan) = if must_lock {
+        let txn = app.db.begin().await?;
+        let plan = plan::make_locked(app, &txn, request, county_code, now).await?;
+        (txn, placeable(plan)?)
     } else {
-        plan::make(app, &txn, request, &county_code, now).await?
+        let plan = plan::make(app, app.db.reader(), request, county_code, now).await?;
+        let plan = placeable(plan)?;
+        (app.db.begin().await?, plan)
     };
-    let short = plan.refused_shortfalls();
-    if !short.is_empty() {
-        return Err(Refusal::StockShort { lines: short }.into());
-    }
     if plan.needs_expired_holds {
         expire_due(app, &txn, now).await?;
     }
@@ -113,18 +112,24 @@ async fn place_once(
     let ids = draw_ids(app, &plan, now);
     let order = store::NewOrder {
         ids: &ids,
-        county_code: &county_code,
+        county_code,
         number: &number,
         request,
         placed_by: caller.principal_id,
         placed_at: now,
         hold_expires_at: now + TimeDelta::minutes(app.settings.hold_minutes),
     };
-    store::insert(&txn, &order, &plan).await?;
-    let event = order_event("place_order", &county_code, ids.order_id, placed_figures(&ids, &plan));
-    trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
+    let event = order_event("place_order", county_code, ids.order_id, placed_figures(&ids, &plan));
+    let mut changes = store::additions(app.db.backend(), &order, &plan)?;
+    changes.push(trail::addition(app.db.backend(), &app.ids, now, &caller.actor(), vec![event]));
     let view = OrderView::placed(&order, &plan);
-    idempotency::commit(txn, key, now, view).await
+    idempotency::commit_with(txn, changes, key, now, view).await
+}
+
+/// Refuses a plan that leaves a line short which does not allow it.
+fn placeable(plan: Plan) -> Outcome<Plan> {
+    let short = plan.refused_shortfalls();
+    if short.is_empty() { Ok(plan) } else { Err(Refusal::StockShort { lines: short }.into()) }
 }
 
 /// The orders that exist for the caller, newest first.
@@ -327,14 +332,13 @@ async fn view(
 }
 
 /// The county whose books the order is in: that of the buyer's own institution, which the request must name.
-async fn buyers_county(
-    connection: &impl ConnectionTrait,
-    caller: &Caller,
-    request: &OrderRequest,
-) -> Outcome<String> {
+fn buyers_county<'a>(caller: &'a Caller, request: &OrderRequest) -> Result<&'a str, Refusal> {
     caller.allow(&[Role::Buyer, Role::Approver])?;
-    let institution = institutions::visible(connection, &caller.scope, request.institution_id).await?;
-    Ok(institution.county_code)
+    if caller.institution()? == request.institution_id {
+        caller.county()
+    } else {
+        Err(Refusal::NotFound("institution"))
+    }
 }
 
 /// What the plan takes, summed per lot, as several lines may share one.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use super::plan::{self, Plan};
 use super::rules::OrderRequest;
 use super::{Filter, PlacedIds};
 use crate::db::ColumnType::{Boolean, Date, Integer, Text, Uuid as Id};
-use crate::db::{self, WriteTxn};
+use crate::db::{self, Change, WriteTxn};
 use crate::http::page::PageRequest;
 use crate::members::access::{Caller, Scope};
 use crate::refusal::Outcome;
@@ -88,13 +88,13 @@ pub struct NewOrder<'a> {
     pub hold_expires_at: DateTime<Utc>,
 }
 
-/// Inserts an order with its lines and allocations: three statements, whatever their number.
-pub async fn insert(txn: &WriteTxn, order: &NewOrder<'_>, plan: &Plan) -> Outcome<()> {
+/// The statements that add an order with its lines and allocations: three, whatever their number.
+pub fn additions(backend: DbBackend, order: &NewOrder<'_>, plan: &Plan) -> Outcome<Vec<Change>> {
     let sql =
         "insert into purchase_order (id, county_code, number, institution_id, policy, state, amount_fen,
                                            placed_by, placed_at, hold_expires_at, version)
                values ($1, $2, $3, $4, $5, 'placed', $6, $7, $8, $9, 1)";
-    let values = [
+    let values = vec![
         order.ids.order_id.into(),
         order.county_code.into(),
         order.number.into(),
@@ -105,16 +105,16 @@ pub async fn insert(txn: &WriteTxn, order: &NewOrder<'_>, plan: &Plan) -> Outcom
         order.placed_at.into(),
         order.hold_expires_at.into(),
     ];
-    db::change(txn, sql, values).await?;
-    insert_lines(txn, order.ids, plan).await?;
+    let head = Change { sql: sql.to_owned(), values };
     let rows = plan.lines.iter().zip(&order.ids.lines).flat_map(|(line, (line_id, part_ids))| {
         line.parts.iter().zip(part_ids).map(|(part, id)| allocation_row(*id, *line_id, part, line, "held", 1))
     });
-    insert_allocations(txn, order.ids.order_id, order.county_code, rows.collect()).await?;
-    Ok(())
+    let lines = lines_addition(backend, order.ids, plan)?;
+    let parts = allocations_addition(backend, order.ids.order_id, order.county_code, rows.collect());
+    Ok(vec![head, lines, parts])
 }
 
-async fn insert_lines(txn: &WriteTxn, ids: &PlacedIds, plan: &Plan) -> Outcome<()> {
+fn lines_addition(backend: DbBackend, ids: &PlacedIds, plan: &Plan) -> Outcome<Change> {
     let columns = [
         ("id", Id),
         ("line_no", Integer),
@@ -154,11 +154,10 @@ async fn insert_lines(txn: &WriteTxn, ids: &PlacedIds, plan: &Plan) -> Outcome<(
         ]);
     }
     let names = columns.map(|(name, _)| name).join(", ");
-    let source = db::set_rows(txn.get_database_backend(), "$1", &columns);
+    let source = db::set_rows(backend, "$1", &columns);
     let sql =
         format!("insert into order_line (order_id, {names}) select $2, {names} from ({source}) as line");
-    db::change(txn, &sql, [db::set_parameter(rows), ids.order_id.into()]).await?;
-    Ok(())
+    Ok(Change { sql, values: vec![db::set_parameter(rows), ids.order_id.into()] })
 }
 
 const ALLOCATION_COLUMNS: [(&str, db::ColumnType); 12] = [
@@ -211,13 +210,23 @@ pub async fn insert_allocations(
     if rows.is_empty() {
         return Ok(());
     }
+    let addition = allocations_addition(txn.get_database_backend(), order_id, county_code, rows);
+    db::change(txn, &addition.sql, addition.values).await?;
+    Ok(())
+}
+
+fn allocations_addition(
+    backend: DbBackend,
+    order_id: Uuid,
+    county_code: &str,
+    rows: Vec<Vec<serde_json::Value>>,
+) -> Change {
     let names = ALLOCATION_COLUMNS.map(|(name, _)| name).join(", ");
-    let source = db::set_rows(txn.get_database_backend(), "$1", &ALLOCATION_COLUMNS);
+    let source = db::set_rows(backend, "$1", &ALLOCATION_COLUMNS);
     let sql = format!(
         "insert into allocation (order_id, county_code, {names}) select $2, $3, {names} from ({source}) as part"
     );
-    db::change(txn, &sql, [db::set_parameter(rows), order_id.into(), county_code.into()]).await?;
-    Ok(())
+    Change { sql, values: vec![db::set_parameter(rows), order_id.into(), county_code.into()] }
 }
 
 /// The condition that keeps a query to the orders that exist for a caller; its parameters begin at `$first`.
@@ -417,11 +426,7 @@ pub async fn expire_due(
         id: Uuid,
         county_code: String,
     }
-    let lock = if txn.get_database_backend() == sea_orm::DbBackend::Postgres {
-        "for update skip locked"
-    } else {
-        ""
-    };
+    let lock = if txn.get_database_backend() == DbBackend::Postgres { "for update skip locked" } else { "" };
     let sql = format!(
         "update purchase_order set state = 'expired', ended_at = $1, version = version + 1
          where id in (select id from purchase_order where state = 'placed' and hold_expires_at <= $1

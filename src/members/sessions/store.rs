@@ -62,10 +62,12 @@ pub async fn find_session(
     token_hash: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<SessionRow>, DbErr> {
-    let sql = "select session.id as session_id, principal.id as principal_id, principal.county_code,
-                      principal.account, principal.display_name, principal.role, principal.household_id,
+    // Somebody of an institution writes into the books of its county.
+    let sql = "select session.id as session_id, principal.id as principal_id,
+                      coalesce(institution.county_code, principal.county_code) as county_code, principal.account, principal.display_name, principal.role, principal.household_id,
                       principal.institution_id, principal.region_code
                from session join principal on principal.id = session.principal_id
+               left join institution on institution.id = principal.institution_id
                where session.token_hash = $1 and session.revoked_at is null and session.expires_at > $2
                  and principal.is_active";
     db::row(connection, sql, [token_hash.into(), now.into()]).await

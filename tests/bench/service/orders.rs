@@ -57,7 +57,7 @@ pub fn measure(plan: &Plan, engine: &Engine, service: &Service, people: &People)
         theirs.sort_unstable_by(f64::total_cmp);
         match theirs.get(TURNS / 2) {
             Some(rate) => {
-                println!("| {} | {figures} | {rate:.0} | {:.2} |", case.name(), ours.per_second / rate)
+                println!("| {} | {figures} | {rate:.0} | {:.2} |", case.name(), ours.per_second / rate);
             }
             None => println!("| {} | {figures} |", case.name()),
         }
