@@ -71,7 +71,8 @@ impl Baseline {
 fn script_of(case: Case) -> String {
     let Case { kind, allocations } = case;
     let (product_last, lot_last) = (kind.products - 1, kind.lots_each - allocations);
-    let id = |tail: &str| format!("(lpad(to_hex(:n::bigint * 16 + :client_id::bigint), 16, '0') || {tail})::uuid");
+    let id =
+        |tail: &str| format!("(lpad(to_hex(:n::bigint * 16 + :client_id::bigint), 16, '0') || {tail})::uuid");
     let (order, line, event) = (id("'0000000000000000'"), id("'1000000000000000'"), id("'2000000000000000'"));
     let part = id("'3' || lpad(to_hex(j), 15, '0')");
     let lot = format!("({} + :product::bigint * {} + :start::bigint + j)", kind.first_lot, kind.lots_each);
