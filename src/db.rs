@@ -339,6 +339,18 @@ pub fn set_rows(backend: DbBackend, parameter: &str, columns: &[(&str, ColumnTyp
     format!("select {} from {source}", selected.join(", "))
 }
 
+/// The condition that a column is one of a set of ids, for a parameter made by [`set_parameter`]. PostgreSQL, which guesses
+/// a hundred rows for such a set and then reads small tables whole, gets an array, for which it takes the index.
+#[must_use]
+pub fn in_ids(backend: DbBackend, column: &str, parameter: &str) -> String {
+    let source = set_rows(backend, parameter, &[("id", ColumnType::Uuid)]);
+    if backend == DbBackend::Postgres {
+        format!("{column} = any (array({source}))")
+    } else {
+        format!("{column} in ({source})")
+    }
+}
+
 /// The parameter for [`set_rows`]: one inner array per row. Write ids with [`set_id`].
 #[must_use]
 pub fn set_parameter(rows: Vec<Vec<serde_json::Value>>) -> Value {

@@ -101,9 +101,8 @@ pub async fn insert_many(
 
 /// The products of these ids, in no order.
 pub async fn find_many(connection: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<ProductRow>, DbErr> {
-    let wanted = db::set_rows(connection.get_database_backend(), "$1", &[("product_id", ColumnType::Uuid)]);
-    let sql =
-        format!("select {COLUMNS} from product where id in (select product_id from ({wanted}) as wanted)");
+    let is_wanted = db::in_ids(connection.get_database_backend(), "product.id", "$1");
+    let sql = format!("select {COLUMNS} from product where {is_wanted}");
     let set = ids.iter().map(|id| vec![db::set_id(*id)]).collect();
     db::rows(connection, &sql, [db::set_parameter(set)]).await
 }

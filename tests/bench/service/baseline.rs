@@ -71,16 +71,17 @@ impl Baseline {
 fn script_of(case: Case) -> String {
     let Case { kind, allocations } = case;
     let (product_last, lot_last) = (kind.products - 1, kind.lots_each - allocations);
-    let id = |tail: &str| format!("(lpad(to_hex((:n * 16 + :client_id)::bigint), 16, '0') || {tail})::uuid");
+    let id =
+        |tail: &str| format!("(lpad(to_hex(:n::bigint * 16 + :client_id::bigint), 16, '0') || {tail})::uuid");
     let (order, line, event) = (id("'0000000000000000'"), id("'1000000000000000'"), id("'2000000000000000'"));
     let part = id("'3' || lpad(to_hex(j), 15, '0')");
-    let lot = format!("({} + :product * {} + :start + j)", kind.first_lot, kind.lots_each);
+    let lot = format!("({} + :product::bigint * {} + :start::bigint + j)", kind.first_lot, kind.lots_each);
     let lot_id = format!("('04' || lpad(to_hex({lot}::bigint), 30, '0'))::uuid");
     let household = format!("('01' || lpad(to_hex(({})::bigint), 30, '0'))::uuid", ordered_household(&lot));
-    let buyer = "('05' || lpad(to_hex((:client_id + 1)::bigint), 30, '0'))::uuid";
-    let institution = "('02' || lpad(to_hex((:client_id + 1)::bigint), 30, '0'))::uuid";
+    let buyer = "('05' || lpad(to_hex(:client_id::bigint + 1), 30, '0'))::uuid";
+    let institution = "('02' || lpad(to_hex(:client_id::bigint + 1), 30, '0'))::uuid";
     let product =
-        format!("('03' || lpad(to_hex(({} + :product)::bigint), 30, '0'))::uuid", kind.first_product);
+        format!("('03' || lpad(to_hex(({} + :product::bigint)), 30, '0'))::uuid", kind.first_product);
     let parts = format!("generate_series(0, {}) as j", allocations - 1);
     format!(
         "\\set n :n + 1
@@ -94,7 +95,7 @@ where lot.id = locked.id and lot.state = 'on_sale'
   and lot.held_base + 1 + lot.confirmed_base + lot.delivered_base <= lot.offered_base;
 insert into purchase_order (id, county_code, number, institution_id, policy, state, amount_fen, placed_by, placed_at,
                             hold_expires_at, version)
-values ({order}, '341823', 'PB-' || (:n * 16 + :client_id), {institution}, 'max_min', 'placed', 3000, {buyer}, now(),
+values ({order}, '341823', 'PB-' || (:n::bigint * 16 + :client_id::bigint), {institution}, 'max_min', 'placed', 3000, {buyer}, now(),
         now() + interval '1 day', 1);
 insert into order_line (id, order_id, line_no, product_id, quantity_base, max_price_fen, max_price_unit, needed_by,
                         region_code, grade, min_share_base, max_households, allow_partial, shortfall_base, amount_fen, replay)
@@ -109,7 +110,7 @@ insert into audit_event (id, county_code, at, actor_id, actor_role, household_id
 values ({event}, '341823', now(), {buyer}, 'buyer', null, 'place_order', 'purchase_order', {order}, null,
         :audit::jsonb, '01920000-0000-7000-8000-000000000000');
 insert into idempotency_key (principal_id, key, fingerprint, response, created_at)
-values ({buyer}, 'bench-' || (:n * 16 + :client_id), repeat('f', 64), :response::text, now())
+values ({buyer}, 'bench-' || (:n::bigint * 16 + :client_id::bigint), repeat('f', 64), :response::text, now())
 on conflict (principal_id, key) do nothing;
 commit;
 "
