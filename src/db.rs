@@ -421,6 +421,8 @@ fn options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
         if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
     });
     options.map_sqlx_postgres_opts(move |postgres| {
+        // Compiling a statement takes longer than any of ours should run.
+        let postgres = postgres.options([("jit", "off")]);
         if read_only { postgres.options([("default_transaction_read_only", "on")]) } else { postgres }
     });
     options

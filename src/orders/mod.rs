@@ -93,15 +93,17 @@ async fn place_once(
 ) -> Outcome<Committed<Kept<OrderView>>> {
     let now = app.clock.now();
     let county_code = buyers_county(caller, request)?;
-    let number = app.numbers.next(&app.db, Series::PurchaseOrder, county_code, business_day(now)).await?;
-    let (txn, plan) = if must_lock {
+    let next_number = || app.numbers.next(&app.db, Series::PurchaseOrder, county_code, business_day(now));
+    // A number is drawn before the transaction, which may be the only writer there can be, and not for a refused order.
+    let (number, txn, plan) = if must_lock {
+        let number = next_number().await?;
         let txn = app.db.begin().await?;
         let plan = plan::make_locked(app, &txn, request, county_code, now).await?;
-        (txn, placeable(plan)?)
+        (number, txn, placeable(plan)?)
     } else {
         let plan = plan::make(app, app.db.reader(), request, county_code, now).await?;
         let plan = placeable(plan)?;
-        (app.db.begin().await?, plan)
+        (next_number().await?, app.db.begin().await?, plan)
     };
     if plan.needs_expired_holds {
         expire_due(app, &txn, now).await?;
