@@ -66,6 +66,12 @@ pub async fn candidates(
     limit: u64,
 ) -> Outcome<Vec<Candidate>> {
     let backend = connection.get_database_backend();
+    // PostgreSQL takes the set for a hundred products and would rather read every lot there is.
+    let by_index = if backend == DbBackend::Postgres {
+        "lot.product_id = any(array(select product_id from wanted)) and"
+    } else {
+        ""
+    };
     let sql = format!(
         "with wanted as ({}),
               due as materialized (select id from purchase_order where state = 'placed' and hold_expires_at <= $2
@@ -83,7 +89,7 @@ pub async fn candidates(
                  and lot.village_code >= wanted.region_from and lot.village_code < wanted.region_before
          join household on household.id = lot.household_id
          left join expired on expired.lot_id = lot.id
-         where lot.ready_from <= wanted.needed_by and lot.sell_by >= wanted.needed_by
+         where {by_index} lot.ready_from <= wanted.needed_by and lot.sell_by >= wanted.needed_by
            and lot.certified_until >= wanted.needed_by
            and (wanted.grade is null or lot.grade = wanted.grade)
            and lot.price_fen * wanted.max_unit <= wanted.max_fen * {UNIT_BASE}
@@ -112,9 +118,11 @@ pub async fn lock(txn: &WriteTxn, wanted: &[Wanted]) -> Result<(), DbErr> {
     // Ids as an array: PostgreSQL drops rows of a locked join when a row it waited for has changed meanwhile.
     let sql = format!(
         "select id from lot where id = any(array(
-             select lot.id from ({}) as wanted
+             with wanted as materialized ({})
+             select lot.id from wanted
              join lot on lot.product_id = wanted.product_id and lot.state = 'on_sale'
-                     and lot.village_code >= wanted.region_from and lot.village_code < wanted.region_before))
+                     and lot.village_code >= wanted.region_from and lot.village_code < wanted.region_before
+             where lot.product_id = any(array(select product_id from wanted))))
          order by id for update",
         db::set_rows(backend, "$1", &WANTED_COLUMNS)
     );
