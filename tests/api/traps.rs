@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use reqwest::{Method, StatusCode};
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 use serde_json::json;
 use zhuxiao::db::{self, Db};
 use zhuxiao::members::access::Role;
@@ -133,4 +133,51 @@ async fn the_service_starts_and_signs_people_in_while_redis_is_away() {
     }
     let right = json!({"account": account, "password": PASSWORD});
     world.post_as(None, "/v1/sessions", right).await.refused(429, "too_many_attempts");
+}
+
+/// Reads one row of every table through its entity, so that an entity cannot drift from its table.
+macro_rules! read_each {
+    ($reader:expr, $($table:ident),+ $(,)?) => {
+        $( entity::$table::Entity::find().one($reader).await.unwrap_or_else(|error| panic!("{}: {error}", stringify!($table))); )+
+    };
+}
+
+#[tokio::test]
+async fn every_entity_is_the_table_that_the_migrations_make() {
+    let world = World::new().await;
+    read_each!(
+        world.app.db.reader(),
+        acceptance,
+        allocation,
+        audit_event,
+        cooperative,
+        cooperative_member,
+        counter,
+        delivery,
+        delivery_line,
+        household,
+        household_status,
+        idempotency_key,
+        institution,
+        ledger_account,
+        ledger_entry,
+        ledger_posting,
+        lot,
+        order_line,
+        pairing,
+        payment,
+        payment_part,
+        payout,
+        payout_batch,
+        payout_part,
+        principal,
+        product,
+        purchase_order,
+        reference_price,
+        region,
+        session,
+        settlement,
+        settlement_line,
+        survey_visit,
+    );
 }
