@@ -6,7 +6,7 @@ use std::iter::Sum;
 
 use serde::{Deserialize, Serialize};
 
-use crate::quantity::{Measure, Quantity, Unit};
+use crate::quantity::{Measure, Unit};
 
 /// The largest amount of money one figure may hold: 90 trillion yuan, far above any county and far below `i64`.
 const FEN_MAX: i64 = 9_000_000_000_000_000;
@@ -128,12 +128,6 @@ impl Price {
         let ours = i128::from(self.fen.0).saturating_mul(i128::from(limit.per.base()));
         let theirs = i128::from(limit.fen.0).saturating_mul(i128::from(self.per.base()));
         ours <= theirs
-    }
-
-    /// Price of a quantity.
-    #[must_use]
-    pub fn amount_of(self, quantity: Quantity) -> Fen {
-        self.amount(quantity.base())
     }
 }
 

@@ -122,15 +122,6 @@ pub fn bounded<T>(rows: &[T], rows_max: usize) -> Result<(), Refusal> {
     Err(Refusal::invalid("", detail))
 }
 
-/// A name of which only the first and the last character stay: `仲*妮`, `王*`.
-#[must_use]
-pub fn mask_name(name: &str) -> String {
-    let count = name.chars().count();
-    let is_shown = |place: usize| place == 0 || (count > 2 && place + 1 == count);
-    let shown = name.chars().enumerate().map(|(place, char)| if is_shown(place) { char } else { '*' });
-    if count == 1 { "*".to_owned() } else { shown.collect() }
-}
-
 /// `part` of `whole` in percent with two decimals, rounded once, half up; nothing of nothing is no figure.
 #[must_use]
 pub fn percent(part: i64, whole: i64) -> Option<String> {
@@ -193,12 +184,6 @@ mod tests {
         assert!(!is_period(day("2020-01-01"), day("2030-01-01")));
         assert!(!is_period(day("2020-01-02"), day("2020-01-01")));
         assert!(!is_period(NaiveDate::MIN, NaiveDate::MIN));
-    }
-
-    #[test]
-    fn a_masked_name_keeps_its_first_and_last_character() {
-        let masked = ["仲小妮", "王五", "欧阳小妮", "李", ""].map(mask_name);
-        assert_eq!(masked, ["仲*妮", "王*", "欧**妮", "*", ""]);
     }
 
     #[test]

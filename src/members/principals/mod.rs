@@ -4,7 +4,6 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::db::WriteTxn;
-use crate::members::access::Role;
 use crate::refusal::{Outcome, Refusal};
 use crate::trail::{self, Actor, Event};
 
@@ -54,10 +53,4 @@ pub async fn insert(
     };
     trail::record(txn, &app.ids, now, actor, vec![event]).await?;
     Ok(id)
-}
-
-/// Whether `role` is one that belongs to a region.
-#[must_use]
-pub fn belongs_to_region(role: Role) -> bool {
-    rules::belongs_to_region(role)
 }

@@ -36,7 +36,7 @@ pub enum Place {
 }
 
 /// Officers, finance, auditors and administrators belong to a region.
-pub fn belongs_to_region(role: Role) -> bool {
+fn belongs_to_region(role: Role) -> bool {
     match role {
         Role::Officer | Role::Finance | Role::Auditor | Role::Admin => true,
         Role::Household | Role::Helper | Role::Buyer | Role::Approver => false,

@@ -7,6 +7,7 @@ use super::rules::{self, IncomeCursor, Period, SHEET_ROWS_MAX};
 use crate::app::App;
 use crate::http::page::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::members::access::{Caller, Role};
+use crate::members::households::mask_name;
 use crate::refusal::{Outcome, Refusal};
 
 pub mod api;
@@ -68,7 +69,7 @@ pub async fn report(
         .map(|last| IncomeCursor { amount_fen: last.amount_fen, household_id: last.household_id }.write());
     if caller.role != Role::Officer {
         for earner in &mut earners {
-            earner.head_name = rules::mask_name(&earner.head_name);
+            earner.head_name = mask_name(&earner.head_name);
         }
     }
     Ok(Report { region: region.code, period, as_of, earners, next })
