@@ -466,7 +466,13 @@ fn options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
     options.map_sqlx_postgres_opts(move |postgres| {
         // Compiling a statement takes longer than any of ours should run.
         let postgres = postgres.options([("jit", "off")]);
-        if read_only { postgres.options([("default_transaction_read_only", "on")]) } else { postgres }
+        if read_only {
+            postgres.options([("default_transaction_read_only", "on")])
+        } else {
+            // A connection keeps the plan by which it looks up a parent row. One made while the table was empty would
+            // read the whole of it, row by row as it grows, until statistics are gathered anew.
+            postgres.options([("enable_seqscan", "off")])
+        }
     });
     options
 }

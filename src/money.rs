@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::quantity::{Measure, Unit};
 
+mod capitals;
+
 /// The largest amount of money one figure may hold: 90 trillion yuan, far above any county and far below `i64`.
 const FEN_MAX: i64 = 9_000_000_000_000_000;
 

@@ -28,6 +28,17 @@ impl Dialect {
         format!("lower({})", parts.join(" || '-' || "))
     }
 
+    /// A text of 1 to 18 digits as an integer; null for any other text, which a cast alone would stumble over.
+    #[must_use]
+    pub fn digits(self, text: &str) -> String {
+        let is_digits = if self.is_postgres {
+            format!("{text} ~ '^[0-9]{{1,18}}$'")
+        } else {
+            format!("length({text}) between 1 and 18 and {text} not glob '*[^0-9]*'")
+        };
+        format!("(case when {is_digits} then cast({text} as bigint) end)")
+    }
+
     /// A member of a document as an id.
     #[must_use]
     pub fn id(self, document: &str, member: &str) -> String {

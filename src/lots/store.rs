@@ -16,9 +16,11 @@ const COLUMNS: &str = "lot.id, lot.county_code, lot.household_id, lot.product_id
     lot.delivered_base, lot.ready_from, lot.sell_by, lot.certificates, lot.certified_until, lot.state, lot.created_at,
     lot.version";
 
+/// Every lot has its product and its household; the outer joins only keep `SQLite` from beginning with them, which
+/// would read and sort all lots for one page.
 const TABLES: &str = "lot
-    join product on product.id = lot.product_id
-    join household on household.id = lot.household_id
+    left join product on product.id = lot.product_id
+    left join household on household.id = lot.household_id
     left join region as township on township.code = substr(lot.village_code, 1, 9) || '000'";
 
 #[derive(Clone, Debug, FromQueryResult)]

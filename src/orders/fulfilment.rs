@@ -146,6 +146,13 @@ pub async fn close_finished(txn: &WriteTxn, settlement_ids: &[Uuid], now: DateTi
     Ok(())
 }
 
+/// The reverse of [`close_finished`], for a payment that is taken back: what is owed again is not closed.
+pub async fn reopen_unpaid(txn: &WriteTxn, settlement_ids: &[Uuid]) -> Outcome<()> {
+    let order_ids = settlement::orders_of(txn, settlement_ids).await?;
+    store::reopen_unpaid(txn, &order_ids).await?;
+    Ok(())
+}
+
 fn delivered(accepted: &[AcceptedAllocation]) -> Vec<Shift> {
     let mut parts = accepted.to_vec();
     parts.sort_unstable_by_key(|part| part.lot_id);

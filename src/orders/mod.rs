@@ -30,7 +30,7 @@ mod views;
 
 pub use fulfilment::{
     AcceptedAllocation, AllocationFacts, OrderFacts, allocations_of, close_finished, for_delivery,
-    mark_dispatched, record_acceptance,
+    mark_dispatched, record_acceptance, reopen_unpaid,
 };
 use plan::Plan;
 pub use rules::{LineRequest, OrderRequest, RawAmount, State};

@@ -513,6 +513,20 @@ pub async fn rate(
     Ok(db::change(txn, sql, values).await? == 1)
 }
 
+/// Takes those of the orders that were closed, and of which something is owed again, back to settled.
+pub async fn reopen_unpaid(txn: &WriteTxn, order_ids: &[Uuid]) -> Result<(), DbErr> {
+    let source = db::set_rows(txn.get_database_backend(), "$1", &[("id", Id)]);
+    let sql = format!(
+        "update purchase_order set state = 'settled', ended_at = null, version = version + 1
+         where id in ({source}) and state = 'closed'
+           and exists (select 1 from settlement where settlement.order_id = purchase_order.id
+                       and settlement.received_fen < settlement.amount_fen)"
+    );
+    let ids = db::set_parameter(order_ids.iter().map(|id| vec![db::set_id(*id)]).collect());
+    db::change(txn, &sql, [ids]).await?;
+    Ok(())
+}
+
 /// Closes those of the orders that are settled, rated and paid in full; answers which.
 pub async fn close_paid(txn: &WriteTxn, order_ids: &[Uuid], now: DateTime<Utc>) -> Result<Vec<Uuid>, DbErr> {
     #[derive(FromQueryResult)]

@@ -163,6 +163,7 @@ pub async fn reverse(
         payment.reversal = Some(reversal);
         let parts = store::parts_of(&txn, id).await?;
         receipts::unreceive(&txn, &parts).await?;
+        orders::reopen_unpaid(&txn, &settlement_ids(&parts)).await?;
         ledger::reverse(&txn, app, payment.entry_id, app.clock.today()).await?;
         let event = event("reverse_payment", &payment, Some(before), after);
         trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
@@ -190,9 +191,13 @@ fn entry_of(id: Uuid, payer: &store::Payer, new: &NewPayment, settled: Fen, depo
 
 /// Orders whose settlements are all received now, and that are rated, are closed.
 async fn close_finished(txn: &WriteTxn, parts: &[ReceivedPart], now: DateTime<Utc>) -> Outcome<()> {
-    let settlement_ids: BTreeSet<Uuid> = parts.iter().map(|part| part.settlement_id).collect();
-    let settlement_ids: Vec<Uuid> = settlement_ids.into_iter().collect();
-    orders::close_finished(txn, &settlement_ids, now).await
+    orders::close_finished(txn, &settlement_ids(parts), now).await
+}
+
+/// Each settlement once, in the order of ids.
+fn settlement_ids(parts: &[ReceivedPart]) -> Vec<Uuid> {
+    let ids: BTreeSet<Uuid> = parts.iter().map(|part| part.settlement_id).collect();
+    ids.into_iter().collect()
 }
 
 fn figures(payment: &PaymentView, parts: &[ReceivedPart]) -> Json {

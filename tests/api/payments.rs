@@ -49,7 +49,7 @@ async fn what_is_over_stays_on_the_deposit_of_the_institution() {
 }
 
 #[tokio::test]
-async fn a_rated_order_is_closed_by_the_payment_that_pays_the_last_of_it() {
+async fn a_rated_order_is_closed_by_the_payment_that_pays_the_last_of_it_and_not_once_that_is_reversed() {
     let purse = Purse::open().await;
     let home = purse.households(1).await[0];
     let settlement = purse.sold(&[(home, 10_000)]).await;
@@ -58,11 +58,22 @@ async fn a_rated_order_is_closed_by_the_payment_that_pays_the_last_of_it() {
     let order = shown["order_id"].as_str().unwrap().to_owned();
     let sql = "update purchase_order set rating = 5 where id = $1";
     purse.world.execute(sql, vec![order.parse::<Uuid>().unwrap().into()]).await;
+    let mut last = json!(null);
     for (amount, state) in [("99.99", "settled"), ("0.01", "closed")] {
-        purse.pay(amount).await;
+        last = purse.pay(amount).await;
         let shown = purse.world.get(&buyer, &format!("/v1/orders/{order}")).await.ok();
         assert_eq!(shown["state"], state, "{shown}");
     }
+    purse.reverse(&last).await.ok();
+    let shown = purse.world.get(&buyer, &format!("/v1/orders/{order}")).await.ok();
+    assert_eq!(
+        (&shown["state"], &shown["ended_at"]),
+        (&json!("settled"), &json!(null)),
+        "owed again: {shown}"
+    );
+    purse.pay("0.01").await;
+    let shown = purse.world.get(&buyer, &format!("/v1/orders/{order}")).await.ok();
+    assert_eq!(shown["state"], "closed", "{shown}");
 }
 
 #[tokio::test]

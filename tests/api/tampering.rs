@@ -177,6 +177,21 @@ async fn a_gap_in_the_numbers_of_papers_is_found() {
     assert!(findings.iter().any(|found| found.table == "payment" && found.column == "number"));
 }
 
+#[tokio::test]
+async fn a_number_that_is_none_is_found_and_the_audit_goes_on() {
+    for number in
+        ["PM-341823-2027-00000x", "PM-341823-2027-", "nonsense", "PM-341823-2027-99999999999999999999"]
+    {
+        let world = chain::books().await;
+        let sql = "update payment set number = $1 where state = 'reversed'";
+        world.execute(sql, vec![number.into()]).await;
+        let findings = audit::verify(world.app.db.reader()).await.unwrap();
+        let found = findings.iter().find(|found| found.table == "payment" && found.column == "number");
+        assert_eq!(found.and_then(|found| found.stored.as_deref()), Some(number), "{findings:#?}");
+        assert!(findings.iter().any(|found| found.table == "counter"), "{findings:#?}");
+    }
+}
+
 async fn assert_named(world: &World, table: &str, column: &str, row: &Row, by: i64) {
     let findings = audit::verify(world.app.db.reader()).await.unwrap();
     assert!(

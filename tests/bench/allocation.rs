@@ -14,6 +14,10 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 use zhuxiao::orders::allocation::{Candidate, Demand, Policy, Tier, allocate};
 
+/// The allocator of the service, so that a figure here is one there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 200_000];
 
 /// Repetitions of one case at most, and how long they may take together.

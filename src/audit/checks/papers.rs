@@ -10,14 +10,15 @@ const PAPERS: [(&str, &str); 4] =
     [("DN", "delivery"), ("ST", "settlement"), ("PM", "payment"), ("PB", "payout_batch")];
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
-    let mut checks = vec![gap_free(), blocks_of_orders(), known_series()];
+    let mut checks = vec![gap_free(dialect), blocks_of_orders(), known_series()];
     let orders = ("PO", "purchase_order");
     checks.extend(PAPERS.into_iter().chain([orders]).map(|(_, table)| counted(dialect, table)));
     checks
 }
 
 /// Numbers are unique, so as many as the counter says, none above it and none below one, are all of them.
-fn gap_free() -> Check {
+fn gap_free(dialect: Dialect) -> Check {
+    let place = dialect.digits("substr(paper.number, 16)");
     let all: Vec<String> = PAPERS.iter().map(|(_, table)| format!("select number from {table}")).collect();
     let series: Vec<String> = PAPERS.iter().map(|(prefix, _)| format!("'{prefix}'")).collect();
     Check {
@@ -32,7 +33,7 @@ fn gap_free() -> Check {
         source: format!(
             "counter c left join (
                 select substr(paper.number, 1, 14) as name, count(*) as papers,
-                       max(cast(substr(paper.number, 16) as bigint)) as highest
+                       max({place}) as highest
                 from ({}) paper group by substr(paper.number, 1, 14)
              ) t on t.name = c.name where substr(c.name, 1, 2) in ({})",
             all.join(" union all "),
@@ -65,7 +66,7 @@ fn known_series() -> Check {
 }
 
 fn counted(dialect: Dialect, table: &'static str) -> Check {
-    let place = "cast(substr(p.number, 16) as bigint)";
+    let place = dialect.digits("substr(p.number, 16)");
     Check {
         invariant: 3,
         table,

@@ -2,8 +2,6 @@
 
 use std::cmp::Ordering;
 
-use uuid::Uuid;
-
 use super::{Candidate, Policy, Reason, Tier, Wanted, pickups};
 
 /// Incomes beyond this many fen are not told apart, so that a level has room on both sides.
@@ -19,7 +17,7 @@ pub(super) struct Price {
 }
 
 /// A lot with at least one whole pack.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Lot {
     /// Its place among all lots by lot id.
     pub rank: usize,
@@ -99,18 +97,18 @@ pub(super) fn is_same_holding(a: &Lot, b: &Lot) -> bool {
     a.stage == b.stage && a.household == b.household
 }
 
+/// A whole id, in the order of ids, and the place of what bears it.
+type Key = ((u64, u64), usize);
+
 /// Drops candidates without a whole pack and all but the first of equal lot ids, and numbers lots and households by id.
-/// Only short keys are sorted; the candidates stay where they are and are read in the order of memory where possible.
+/// Memory is read in its order, but for one walk over the lots by household: the sorts see keys alone.
 pub(super) fn gather(candidates: &[Candidate], pack: i64) -> Stock<'_> {
     let usable = || candidates.iter().enumerate().filter(|(_, found)| found.available_base >= pack);
-    let lot_id = |place: usize| candidates.get(place).map(|found| found.lot_id);
-    let household_id = |place: usize| candidates.get(place).map(|found| found.household_id);
-
-    let lot_keys =
-        sort_by_id(usable().map(|(place, found)| (first_half(found.lot_id), place)).collect(), lot_id);
+    let mut lot_keys: Vec<Key> = usable().map(|(place, found)| (found.lot_id.as_u64_pair(), place)).collect();
+    lot_keys.sort_unstable();
     let mut by_lot_id = Vec::with_capacity(lot_keys.len());
     let mut rank_of = vec![None; candidates.len()];
-    for same in lot_keys.chunk_by(|a, b| a.0 == b.0 && lot_id(a.1) == lot_id(b.1)) {
+    for same in lot_keys.chunk_by(|a, b| a.0 == b.0) {
         let one = if let [(_, place)] = same { Some(*place) } else { smallest(candidates, same) };
         if let Some((place, slot)) = one.and_then(|place| Some((place, rank_of.get_mut(place)?))) {
             *slot = Some(by_lot_id.len());
@@ -118,45 +116,34 @@ pub(super) fn gather(candidates: &[Candidate], pack: i64) -> Stock<'_> {
         }
     }
 
-    let household_keys = usable().map(|(place, found)| (first_half(found.household_id), place)).collect();
-    let household_keys = sort_by_id(household_keys, household_id);
-    let mut lots = Vec::with_capacity(by_lot_id.len());
+    let mut found_lots = Vec::with_capacity(by_lot_id.len());
+    let mut household_keys: Vec<Key> = Vec::with_capacity(by_lot_id.len());
+    for (found, rank) in candidates.iter().zip(rank_of) {
+        let Some(rank) = rank else { continue };
+        household_keys.push((found.household_id.as_u64_pair(), found_lots.len()));
+        found_lots.push(Lot {
+            rank,
+            household: 0,
+            stage: 0,
+            tier: found.tier,
+            village: found.village,
+            packs: found.available_base / pack,
+            price: Price::of(found),
+        });
+    }
+    household_keys.sort_unstable();
+    let mut lots = Vec::with_capacity(found_lots.len());
     let mut households = 0;
-    for same in household_keys.chunk_by(|a, b| a.0 == b.0 && household_id(a.1) == household_id(b.1)) {
-        for (_, place) in same {
-            if let (Some(found), Some(Some(rank))) = (candidates.get(*place), rank_of.get(*place)) {
-                lots.push(Lot {
-                    rank: *rank,
-                    household: households,
-                    stage: 0,
-                    tier: found.tier,
-                    village: found.village,
-                    packs: found.available_base / pack,
-                    price: Price::of(found),
-                });
-            }
-        }
+    for same in household_keys.chunk_by(|a, b| a.0 == b.0) {
+        let of_household = same.iter().filter_map(|(_, place)| found_lots.get(*place));
+        lots.extend(of_household.map(|lot| Lot { household: households, ..*lot }));
         households += 1;
     }
     Stock { candidates, by_lot_id, lots, households }
 }
 
-/// The first 64 bits of an id, in the order of ids: almost always enough to tell two apart.
-fn first_half(id: Uuid) -> u64 {
-    id.as_u64_pair().0
-}
-
-/// Sorts places by id. Equal first halves are told apart by the whole id.
-fn sort_by_id(mut keys: Vec<(u64, usize)>, id: impl Fn(usize) -> Option<Uuid>) -> Vec<(u64, usize)> {
-    keys.sort_unstable_by_key(|(half, _)| *half);
-    for same_half in keys.chunk_by_mut(|a, b| a.0 == b.0).filter(|keys| keys.len() > 1) {
-        same_half.sort_unstable_by_key(|(_, place)| id(*place));
-    }
-    keys
-}
-
 /// Of several candidates for one lot, the place of the smallest in field order.
-fn smallest(candidates: &[Candidate], keys: &[(u64, usize)]) -> Option<usize> {
+fn smallest(candidates: &[Candidate], keys: &[Key]) -> Option<usize> {
     let found = keys.iter().filter_map(|(_, place)| Some((candidates.get(*place)?, *place)));
     found.min_by_key(|(candidate, _)| *candidate).map(|(_, place)| place)
 }
@@ -206,13 +193,39 @@ impl<'a> Stock<'a> {
         if wanted.demand.policy == Policy::FewestPickups {
             villages = pickups::postpone_villages(&mut self.lots, wanted.packs);
         }
-        // Stable: inside a stage the lots stay by household.
-        self.lots.sort_by_key(|lot| lot.stage);
+        self.lots = by_stage(&self.lots);
         for lots in self.lots.chunk_by_mut(is_same_holding).filter(|lots| lots.len() > 1) {
             lots.sort_unstable_by_key(|lot| (lot.price, lot.rank));
         }
         villages
     }
+}
+
+/// The lots stage by stage, otherwise in the order they have: so inside a stage they stay by household. Linear, as there
+/// are few stages.
+fn by_stage(lots: &[Lot]) -> Vec<Lot> {
+    let mut begins: Vec<usize> = Vec::new();
+    for lot in lots {
+        if begins.len() <= lot.stage {
+            begins.resize(lot.stage + 1, 0);
+        }
+        if let Some(count) = begins.get_mut(lot.stage) {
+            *count += 1;
+        }
+    }
+    let mut before = 0;
+    for begin in &mut begins {
+        before += std::mem::replace(begin, before);
+    }
+    let mut sorted = lots.to_vec();
+    for lot in lots {
+        let Some(next) = begins.get_mut(lot.stage) else { continue };
+        if let Some(slot) = sorted.get_mut(*next) {
+            *slot = *lot;
+        }
+        *next += 1;
+    }
+    sorted
 }
 
 /// One holding for every household in every stage, in the order of the lots.
