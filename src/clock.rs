@@ -62,6 +62,13 @@ pub fn business_day(at: DateTime<Utc>) -> NaiveDate {
         .map_or_else(|| at.date_naive(), |shanghai| at.with_timezone(&shanghai).date_naive())
 }
 
+/// When a day begins in Asia/Shanghai; `None` beyond the calendar.
+#[must_use]
+pub fn day_start(day: NaiveDate) -> Option<DateTime<Utc>> {
+    let midnight = day.and_time(chrono::NaiveTime::MIN).and_utc();
+    midnight.checked_sub_signed(TimeDelta::seconds(i64::from(SHANGHAI_OFFSET_SECONDS)))
+}
+
 /// The first day of the year of `day`.
 #[must_use]
 pub fn year_start(day: NaiveDate) -> NaiveDate {

@@ -1,20 +1,34 @@
-//! The few words of SQL in which the two engines differ where the audit reads. Writes no SQL of its own and no values:
-//! every argument is an expression written in `checks/`.
+//! The few words of SQL in which the two engines differ where the audit reads, and in which a whole run differs from one
+//! of what was touched. Writes no values: every argument is an expression written in `checks/`.
 
 use sea_orm::DbBackend;
 
+use super::touched::Touched;
 use crate::quantity::Unit;
 
 /// The words of one engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Dialect {
     is_postgres: bool,
+    is_narrowed: bool,
 }
 
 impl Dialect {
     #[must_use]
     pub fn of(backend: DbBackend) -> Self {
-        Self { is_postgres: backend == DbBackend::Postgres }
+        Self { is_postgres: backend == DbBackend::Postgres, is_narrowed: false }
+    }
+
+    /// The same for an audit of what was touched since a moment.
+    #[must_use]
+    pub fn narrowed(self) -> Self {
+        Self { is_narrowed: true, ..self }
+    }
+
+    /// The condition that narrows a check to what was touched; always true in a whole run.
+    #[must_use]
+    pub fn only(self, set: Touched, column: &str) -> String {
+        if self.is_narrowed { set.holds(column) } else { "true".to_owned() }
     }
 
     /// An id as people read it, with hyphens.

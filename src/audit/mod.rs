@@ -4,9 +4,11 @@
 mod checks;
 mod dialect;
 mod store;
+mod touched;
 
 pub mod api;
 
+use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
 
@@ -42,22 +44,32 @@ pub struct Finding {
 pub struct Verdict {
     pub findings: Vec<Finding>,
     pub checks: usize,
+    /// Checks that read everything, also when asked only for what was touched since a moment.
+    pub whole_checks: usize,
     /// The statements of which only the first [`FINDINGS_PER_CHECK_MAX`] differing rows are listed.
     pub cut: Vec<&'static str>,
 }
 
 /// Recomputes every invariant that the database can show, and answers the rows that differ.
 pub async fn verify(reader: &Reader) -> Outcome<Vec<Finding>> {
-    Ok(verify_with(reader, |_, _| {}).await?.findings)
+    Ok(verify_with(reader, None, |_, _| {}).await?.findings)
 }
 
-/// The same, telling `progress` how many of how many checks are done.
-pub async fn verify_with(reader: &Reader, mut progress: impl FnMut(usize, usize)) -> Outcome<Verdict> {
-    let checks = checks::all(dialect::Dialect::of(reader.get_database_backend()));
-    let mut verdict = Verdict { checks: checks.len(), ..Verdict::default() };
+/// The same, telling `progress` how many of how many checks are done. With `since`, only about what was touched since
+/// that moment, which is what the trail has an event about and what was made since; checks that cannot be narrowed (the
+/// counters of papers, and the two accounts of a county that hold the sum of everything) read everything still.
+pub async fn verify_with(
+    reader: &Reader,
+    since: Option<DateTime<Utc>>,
+    mut progress: impl FnMut(usize, usize),
+) -> Outcome<Verdict> {
+    let dialect = dialect::Dialect::of(reader.get_database_backend());
+    let checks = checks::all(if since.is_some() { dialect.narrowed() } else { dialect });
+    let whole_checks = checks.iter().filter(|check| !check.is_narrowed()).count();
+    let mut verdict = Verdict { checks: checks.len(), whole_checks, ..Verdict::default() };
     for (done, check) in checks.iter().enumerate() {
         progress(done, checks.len());
-        let (findings, is_cut) = store::differing_rows(reader, check).await?;
+        let (findings, is_cut) = store::differing_rows(reader, check, since).await?;
         verdict.findings.extend(findings);
         if is_cut {
             verdict.cut.push(check.what);

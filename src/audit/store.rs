@@ -5,6 +5,7 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Statement, V
 use uuid::Uuid;
 
 use super::checks::Check;
+use super::touched;
 use super::{FINDINGS_PER_CHECK_MAX, Finding};
 use crate::db::{self, Reader};
 use crate::http::page::PageRequest;
@@ -35,9 +36,16 @@ pub struct EventFilter {
 }
 
 /// The differing rows of one check, and whether there were more than are answered.
-pub async fn differing_rows(reader: &Reader, check: &Check) -> Result<(Vec<Finding>, bool), DbErr> {
+pub async fn differing_rows(
+    reader: &Reader,
+    check: &Check,
+    since: Option<DateTime<Utc>>,
+) -> Result<(Vec<Finding>, bool), DbErr> {
     let limit = u64::try_from(FINDINGS_PER_CHECK_MAX).unwrap_or(u64::MAX).saturating_add(1);
-    let statement = Statement::from_string(reader.get_database_backend(), check.sql(limit));
+    let values: Vec<Value> = since
+        .filter(|_| check.is_narrowed())
+        .map_or_else(Vec::new, |since| vec![since.into(), touched::first_id(since).into()]);
+    let statement = Statement::from_sql_and_values(reader.get_database_backend(), check.sql(limit), values);
     let rows = reader.query_all_raw(statement).await.map_err(|error| {
         DbErr::Custom(format!("the check of {} that {} could not run: {error}", check.table, check.what))
     })?;

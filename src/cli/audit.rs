@@ -3,21 +3,43 @@
 
 use std::io::IsTerminal;
 
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Common, Ended, migrate, say};
 use crate::audit::{self, FINDINGS_PER_CHECK_MAX, Finding, Verdict};
+use crate::clock;
 use crate::db::Db;
 
 /// Checks run one after another, so more readers than one would idle.
 const CONNECTIONS: u32 = 1;
 
+/// Flags of `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Only what was touched since then: a day in Shanghai such as 2027-03-01, or 2027-03-01T08:00:00+08:00
+    #[arg(long, value_parser = moment)]
+    since: Option<DateTime<Utc>>,
+}
+
+/// A day begins at midnight in Shanghai.
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(day) = text.parse::<NaiveDate>() {
+        return clock::day_start(day).ok_or_else(|| "this day is beyond the calendar".to_owned());
+    }
+    let read = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
+    read.map_err(|_| {
+        "write a day such as 2027-03-01, or a moment such as 2027-03-01T08:00:00+08:00".to_owned()
+    })
+}
+
 /// Audits the database of the settings: nothing differs is exit 0, anything else exit 3.
-pub async fn run(common: &Common) -> Result<(), Ended> {
+pub async fn run(common: &Common, args: &AuditArgs) -> Result<(), Ended> {
     let settings = common.settings(Vec::new())?;
     let db = open(&settings.database_url).await?;
     let bar = progress_bar();
-    let verdict = audit::verify_with(db.reader(), |done, all| {
+    let verdict = audit::verify_with(db.reader(), args.since, |done, all| {
         bar.set_length(u64::try_from(all).unwrap_or(0));
         bar.set_position(u64::try_from(done).unwrap_or(0));
     })
@@ -111,8 +133,15 @@ mod tests {
     }
 
     #[test]
+    fn a_day_begins_at_midnight_in_shanghai_and_anything_but_a_moment_is_refused() {
+        assert_eq!(moment("2027-03-01").unwrap().to_rfc3339(), "2027-02-28T16:00:00+00:00");
+        assert_eq!(moment("2027-03-01T08:00:00+08:00").unwrap().to_rfc3339(), "2027-03-01T00:00:00+00:00");
+        assert!(moment("yesterday").is_err() && moment("2027-03-01T08:00:00").is_err());
+    }
+
+    #[test]
     fn one_difference_ends_the_command_as_differing() {
-        let verdict = Verdict { findings: vec![finding()], checks: 1, cut: Vec::new() };
+        let verdict = Verdict { findings: vec![finding()], checks: 1, ..Verdict::default() };
         assert!(matches!(conclude(&verdict), Err(Ended::Differs(_))));
         assert!(conclude(&Verdict::default()).is_ok());
     }

@@ -54,7 +54,7 @@ enum Command {
     /// Bring a table of regions, households or lots in
     Import(import::ImportArgs),
     /// Recompute every invariant from the rows and name each row that differs
-    Audit,
+    Audit(audit::AuditArgs),
     /// Fill an empty database with a made-up year of a county, and serve it
     Demo(demo::DemoArgs),
     /// Write the contract (OpenAPI) to stdout
@@ -160,7 +160,7 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
         Command::Serve(args) => serve::run(common, &args).await,
         Command::Migrate => migrate::run(common).await,
         Command::Demo(args) => demo::run(common, &args).await,
-        Command::Audit => audit::run(common).await,
+        Command::Audit(args) => audit::run(common, &args).await,
         Command::Import(args) => import::run(common, &args).await,
         Command::Openapi => openapi::run().await,
         Command::Ledger(command) => ledger::run(common, command).await,

@@ -2,7 +2,9 @@
 //! the money and stock path is found and the row named.
 
 mod chain;
+mod kinds;
 mod money;
+mod since;
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;

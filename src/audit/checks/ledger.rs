@@ -1,6 +1,7 @@
 //! The ledger: entries sum to zero, balances are the sums of postings, and every posting is what its source calls for.
 
 use super::super::dialect::{Dialect, sum};
+use super::super::touched::Touched;
 use super::{Check, Pair};
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
@@ -10,6 +11,8 @@ pub fn checks(dialect: Dialect) -> Vec<Check> {
         posting_as_sourced(dialect),
         posting_reversed(dialect),
         posting_day(dialect),
+        entry_as_sourced(dialect),
+        account_owner(dialect),
         rounding_is_zero(dialect),
         escrow(dialect),
         settlement_entry(dialect),
@@ -29,8 +32,10 @@ fn balance(dialect: Dialect) -> Check {
         pairs: vec![Pair::new("balance_fen", "a.balance_fen", "coalesce(t.amount, 0)")],
         source: format!(
             "ledger_account a left join (
-                select p.account_id, {amount} as amount from ledger_posting p group by p.account_id
-             ) t on t.account_id = a.id"
+                select p.account_id, {amount} as amount from ledger_posting p where {} group by p.account_id
+             ) t on t.account_id = a.id where {}",
+            dialect.only(Touched::Account, "p.account_id"),
+            dialect.only(Touched::Account, "a.id")
         ),
     }
 }
@@ -53,8 +58,10 @@ fn entry_is_zero(dialect: Dialect) -> Check {
         source: format!(
             "ledger_entry e left join (
                 select p.entry_id, {amount} as amount, count(*) as postings
-                from ledger_posting p group by p.entry_id
-             ) t on t.entry_id = e.id"
+                from ledger_posting p where {} group by p.entry_id
+             ) t on t.entry_id = e.id where {}",
+            dialect.only(Touched::Entry, "p.entry_id"),
+            dialect.only(Touched::Entry, "e.id")
         ),
     }
 }
@@ -93,7 +100,6 @@ const CALLED_FOR: &str = "
 /// Both sides are added up per entry and account, so that an entry without a source, a source without its posting and
 /// a posting of another amount all show.
 fn posting_as_sourced(dialect: Dialect) -> Check {
-    let (posted, due) = (sum("side.posted_fen"), sum("side.due_fen"));
     Check {
         invariant: 4,
         table: "ledger_posting",
@@ -101,16 +107,22 @@ fn posting_as_sourced(dialect: Dialect) -> Check {
         key: posting_key(dialect, "'missing ' || t.kind"),
         pairs: vec![Pair::new("amount_fen", "t.posted", "t.due")],
         source: format!(
-            "(select side.entry_id, side.county_code, side.kind, side.owner_id, {posted} as posted, {due} as due,
+            "(select side.entry_id, side.county_code, side.kind, side.owner_id, {posted_sum} as posted,
+                     {due_sum} as due,
                      min(side.line_no) as first_line, max(side.line_no) as last_line
               from (select posting.entry_id, account.county_code, account.kind, account.owner_id,
                            posting.amount_fen as posted_fen, 0 as due_fen, posting.line_no
                     from ledger_posting posting join ledger_account account on account.id = posting.account_id
                     join ledger_entry entry on entry.id = posting.entry_id and entry.reverses_id is null
+                    where {posted}
                     union all
                     select source.entry_id, source.county_code, source.kind, source.owner_id, 0, source.amount_fen, null
-                    from ({CALLED_FOR}) source) side
-              group by side.entry_id, side.county_code, side.kind, side.owner_id) t"
+                    from ({CALLED_FOR}) source where {called}) side
+              group by side.entry_id, side.county_code, side.kind, side.owner_id) t",
+            posted_sum = sum("side.posted_fen"),
+            due_sum = sum("side.due_fen"),
+            posted = dialect.only(Touched::Entry, "posting.entry_id"),
+            called = dialect.only(Touched::Entry, "source.entry_id")
         ),
     }
 }
@@ -130,12 +142,14 @@ fn posting_reversed(dialect: Dialect) -> Check {
               from (select entry.id as entry_id, posting.account_id, posting.amount_fen as posted_fen, 0 as due_fen,
                            posting.line_no, null as original_no
                     from ledger_entry entry join ledger_posting posting on posting.entry_id = entry.id
-                    where entry.reverses_id is not null
+                    where entry.reverses_id is not null and {only}
                     union all
                     select entry.id, original.account_id, 0, -original.amount_fen, null, original.line_no
                     from ledger_entry entry join ledger_posting original on original.entry_id = entry.reverses_id
+                    where {only}
                    ) side
-              group by side.entry_id, side.account_id) t"
+              group by side.entry_id, side.account_id) t",
+            only = dialect.only(Touched::Entry, "entry.id")
         ),
     }
 }
@@ -153,10 +167,95 @@ fn posting_day(dialect: Dialect) -> Check {
     Check {
         invariant: 3,
         table: "ledger_posting",
-        what: "a posting has the day of its entry",
+        what: "a posting has the day of its entry, and an account that there is",
         key: format!("{} || '/' || p.line_no", dialect.id_text("p.entry_id")),
-        pairs: vec![Pair::new("occurred_on", "p.occurred_on", "e.occurred_on")],
-        source: "ledger_posting p join ledger_entry e on e.id = p.entry_id".to_owned(),
+        pairs: vec![
+            Pair::new("occurred_on", "p.occurred_on", "e.occurred_on"),
+            Pair::new("account_id", dialect.id_text("p.account_id"), dialect.id_text("a.id")),
+        ],
+        source: format!(
+            "ledger_posting p left join ledger_entry e on e.id = p.entry_id
+             left join ledger_account a on a.id = p.account_id where {}",
+            dialect.only(Touched::Entry, "p.entry_id")
+        ),
+    }
+}
+
+/// Entries of sources that are not known here have postings that nothing calls for, and show there.
+fn entry_as_sourced(dialect: Dialect) -> Check {
+    let id = |of: &str| dialect.id_text(of);
+    let source_id = id("coalesce(s.id, p.id, b.id)");
+    let named = |source: &str| {
+        format!(
+            "case when e.source_kind in ('settlement', 'payment', 'payout_batch') then {source} else '' end"
+        )
+    };
+    Check {
+        invariant: 3,
+        table: "ledger_entry",
+        what: "an entry has the county, the day and the kind that its settlement, payment or payouts call for",
+        key: id("e.id"),
+        pairs: vec![
+            Pair::new("source_id", named(&id("e.source_id")), named(&source_id)),
+            Pair::new(
+                "county_code",
+                "e.county_code",
+                "coalesce(s.county_code, p.county_code, b.county_code)",
+            ),
+            Pair::new(
+                "occurred_on",
+                "e.occurred_on",
+                "case when e.reverses_id is null then coalesce(s.settled_on, p.received_on, e.occurred_on)
+                      when original.occurred_on > e.occurred_on then original.occurred_on
+                      else e.occurred_on end",
+            ),
+            Pair::new(
+                "kind",
+                "e.kind",
+                "case e.source_kind when 'settlement' then 'acceptance' when 'payment' then 'payment'
+                      else step.kind end",
+            ),
+        ],
+        source: format!(
+            "ledger_entry e
+             left join settlement s on e.source_kind = 'settlement' and s.id = e.source_id
+             left join payment p on e.source_kind = 'payment' and p.id = e.source_id
+             left join payout_batch b on e.source_kind = 'payout_batch' and b.id = e.source_id
+             left join ledger_entry original on original.id = e.reverses_id
+             left join (
+                 select o.instruction_entry_id as entry_id, 'payout_instruction' as kind from payout o
+                 where o.instruction_entry_id is not null and {only} group by o.instruction_entry_id
+                 union all
+                 select o.result_entry_id, 'payout_' || min(o.state) from payout o
+                 where o.result_entry_id is not null and {only} group by o.result_entry_id
+             ) step on step.entry_id = e.id
+             where {entries}",
+            only = dialect.only(Touched::Payout, "o.id"),
+            entries = dialect.only(Touched::Entry, "e.id")
+        ),
+    }
+}
+
+fn account_owner(dialect: Dialect) -> Check {
+    Check {
+        invariant: 3,
+        table: "ledger_account",
+        what: "an account belongs to an institution or a household of its county, or to the county",
+        key: dialect.id_text("a.id"),
+        pairs: vec![
+            Pair::new("owner_id", dialect.id_text("a.owner_id"), dialect.id_text("coalesce(i.id, h.id)")),
+            Pair::new(
+                "county_code",
+                "a.county_code",
+                "case when a.owner_id is null then a.county_code else coalesce(i.county_code, h.county_code) end",
+            ),
+        ],
+        source: format!(
+            "ledger_account a
+             left join institution i on a.kind in ('receivable', 'deposit') and i.id = a.owner_id
+             left join household h on a.kind = 'payable' and h.id = a.owner_id where {}",
+            dialect.only(Touched::Account, "a.id")
+        ),
     }
 }
 
@@ -202,7 +301,7 @@ fn settlement_entry(dialect: Dialect) -> Check {
               and e.reverses_id is null)",
             "case when s.amount_fen > 0 then 1 else 0 end",
         )],
-        source: "settlement s".to_owned(),
+        source: format!("settlement s where {}", dialect.only(Touched::Settlement, "s.id")),
     }
 }
 
@@ -216,9 +315,11 @@ fn payment_entry(dialect: Dialect) -> Check {
             Pair::new("entry_id", dialect.id_text("e.source_id"), dialect.id_text("p.id")),
             Pair::new("state", "p.state", "case when r.id is null then 'recorded' else 'reversed' end"),
         ],
-        source: "payment p join ledger_entry e on e.id = p.entry_id
-                 left join ledger_entry r on r.reverses_id = p.entry_id"
-            .to_owned(),
+        source: format!(
+            "payment p left join ledger_entry e on e.id = p.entry_id
+             left join ledger_entry r on r.reverses_id = p.entry_id where {}",
+            dialect.only(Touched::Payment, "p.id")
+        ),
     }
 }
 
@@ -240,9 +341,11 @@ fn payout_entry(dialect: Dialect) -> Check {
             Pair::new("instruction_entry_id", batch_of("i"), due("instruction_entry_id")),
             Pair::new("result_entry_id", batch_of("r"), due("result_entry_id")),
         ],
-        source: "payout p left join ledger_entry i on i.id = p.instruction_entry_id
-                 left join ledger_entry r on r.id = p.result_entry_id"
-            .to_owned(),
+        source: format!(
+            "payout p left join ledger_entry i on i.id = p.instruction_entry_id
+             left join ledger_entry r on r.id = p.result_entry_id where {}",
+            dialect.only(Touched::Payout, "p.id")
+        ),
     }
 }
 
@@ -258,8 +361,10 @@ fn reversal_named(dialect: Dialect) -> Check {
             dialect.id_text("e.reverses_id"),
             dialect.id_text("p.entry_id"),
         )],
-        source: "ledger_entry e left join payment p on p.entry_id = e.reverses_id and p.state = 'reversed'
-                 where e.reverses_id is not null"
-            .to_owned(),
+        source: format!(
+            "ledger_entry e left join payment p on p.entry_id = e.reverses_id and p.state = 'reversed'
+             where e.reverses_id is not null and {}",
+            dialect.only(Touched::Entry, "e.id")
+        ),
     }
 }

@@ -10,6 +10,7 @@ mod stock;
 mod trail;
 
 use super::dialect::{Dialect, integer};
+use super::touched::{self, Touched};
 
 /// One comparison of rows with what they must be.
 #[derive(Debug)]
@@ -42,7 +43,14 @@ impl Pair {
 }
 
 impl Check {
-    /// The statement: differing rows with the texts of every pair as `s0, r0, s1, r1 …`.
+    /// Whether it reads only what was touched.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        touched::is_narrowed(&self.source)
+    }
+
+    /// The statement: differing rows with the texts of every pair as `s0, r0, s1, r1 …`. A narrowed one takes the moment
+    /// and its first id.
     #[must_use]
     pub fn sql(&self, limit: u64) -> String {
         let columns = |shape: &dyn Fn(usize, &Pair) -> String, joint: &str| {
@@ -55,8 +63,9 @@ impl Check {
         let told =
             columns(&|at, _| format!("cast(s{at} as text) as s{at}, cast(r{at} as text) as r{at}"), ", ");
         let differs = columns(&|at, _| format!("s{at} is distinct from r{at}"), " or ");
+        let sets = if self.is_narrowed() { touched::sets() } else { String::new() };
         format!(
-            "select row_id, {told} from (select {} as row_id, {compared} from {}) as compared
+            "{sets} select row_id, {told} from (select {} as row_id, {compared} from {}) as compared
              where {differs} limit {limit}",
             self.key, self.source
         )
@@ -95,41 +104,69 @@ fn claims(dialect: Dialect, subject_kind: &str, items: &str, figures: &[&str], m
         figures.iter().map(|name| format!("{} as {name}", integer("item.value", name))).collect();
     format!(
         "select {} as id, {} from audit_event event {items}
-         where event.subject_kind = '{subject_kind}' and {} is not null",
+         where event.subject_kind = '{subject_kind}' and {} is not null and {}",
         dialect.id("item.value", "id"),
         figures.join(", "),
-        integer("item.value", mark)
+        integer("item.value", mark),
+        only_of_table(dialect, subject_kind, "event.subject_id")
     )
 }
 
-/// A row figure that must equal the latest event about the row that names it. Two events of one moment are both the
-/// latest: their ids do not say which came second, so the row may agree with either.
+/// Narrows to the rows of an announced table.
+fn only_of_table(dialect: Dialect, table: &str, column: &str) -> String {
+    Touched::of_table(table).map_or_else(|| "true".to_owned(), |set| dialect.only(set, column))
+}
+
+/// A row figure that must equal the latest event about the row that names it.
 fn as_last_written(dialect: Dialect, table: &'static str, column: &'static str, what: &'static str) -> Check {
     let figure = |event: &str| integer(&format!("{event}.after_json"), column);
+    let row = format!("written.{column}");
+    as_last_told(dialect, table, (column, &row), figure, what)
+}
+
+/// The same for a text.
+fn as_last_worded(dialect: Dialect, table: &'static str, column: &'static str, what: &'static str) -> Check {
+    let word = |event: &str| format!("({event}.after_json->>'{column}')");
+    let row = format!("cast(written.{column} as text)");
+    as_last_told(dialect, table, (column, &row), word, what)
+}
+
+/// The same for an id.
+fn as_last_named(dialect: Dialect, table: &'static str, column: &'static str, what: &'static str) -> Check {
+    let word = |event: &str| format!("({event}.after_json->>'{column}')");
+    let row = dialect.id_text(&format!("written.{column}"));
+    as_last_told(dialect, table, (column, &row), word, what)
+}
+
+/// A row that must agree with the latest event about it that tells. Two events of one moment are both the latest: their
+/// ids do not say which came second, so the row may agree with either.
+fn as_last_told(
+    dialect: Dialect,
+    table: &'static str,
+    (column, row): (&'static str, &str),
+    told: impl Fn(&str) -> String,
+    what: &'static str,
+) -> Check {
     let about = |event: &str| format!("{event}.subject_kind = '{table}' and {event}.subject_id = written.id");
     let newest = format!(
         "(select max(older.at) from audit_event older where {} and {} is not null)",
         about("older"),
-        figure("older")
+        told("older")
     );
     let latest = |more: &str| {
         format!(
             "(select max({}) from audit_event newer where {} and newer.at = {newest} {more})",
-            figure("newer"),
+            told("newer"),
             about("newer")
         )
     };
-    let agreeing = latest(&format!("and {} = written.{column}", figure("newer")));
+    let agreeing = latest(&format!("and {} = {row}", told("newer")));
     Check {
         invariant: 8,
         table,
         what,
         key: dialect.id_text("written.id"),
-        pairs: vec![Pair::new(
-            column,
-            format!("written.{column}"),
-            format!("coalesce({agreeing}, {})", latest("")),
-        )],
-        source: format!("{table} written"),
+        pairs: vec![Pair::new(column, row, format!("coalesce({agreeing}, {})", latest("")))],
+        source: format!("{table} written where {}", only_of_table(dialect, table, "written.id")),
     }
 }

@@ -1,6 +1,7 @@
 //! Orders: lines against their allocations, amounts against prices, and both against what the trail says was placed.
 
 use super::super::dialect::{Dialect, sum};
+use super::super::touched::Touched;
 use super::{Check, Pair, as_claimed, as_last_written, claims};
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
@@ -13,6 +14,8 @@ pub fn checks(dialect: Dialect) -> Vec<Check> {
             "amount_fen",
             "an order's amount is the one written to the trail",
         ),
+        order_state(dialect),
+        as_last_written(dialect, "purchase_order", "rating", "an order's rating is the one in the trail"),
         line_as_placed(dialect),
         allocation_as_placed(dialect),
         allocation_amount(dialect),
@@ -36,8 +39,10 @@ fn line_sums(dialect: Dialect) -> Check {
         source: format!(
             "order_line l left join (
                 select a.line_id, {quantity} as quantity, {amount} as amount
-                from allocation a where a.round = 1 group by a.line_id
-             ) t on t.line_id = l.id"
+                from allocation a where a.round = 1 and {} group by a.line_id
+             ) t on t.line_id = l.id where {}",
+            dialect.only(Touched::Order, "a.order_id"),
+            dialect.only(Touched::Order, "l.order_id")
         ),
     }
 }
@@ -52,9 +57,52 @@ fn order_sum(dialect: Dialect) -> Check {
         pairs: vec![Pair::new("amount_fen", "o.amount_fen", "coalesce(t.amount, 0)")],
         source: format!(
             "purchase_order o left join (
-                select l.order_id, {amount} as amount from order_line l group by l.order_id
-             ) t on t.order_id = o.id"
+                select l.order_id, {amount} as amount from order_line l where {} group by l.order_id
+             ) t on t.order_id = o.id where {}",
+            dialect.only(Touched::Order, "l.order_id"),
+            dialect.only(Touched::Order, "o.id")
         ),
+    }
+}
+
+/// What happened to an order says how far it is; the trail alone says that it was given up or confirmed.
+fn order_state(dialect: Dialect) -> Check {
+    let has_event = |action: &str| {
+        format!(
+            "exists (select 1 from audit_event event where event.subject_kind = 'purchase_order'
+                     and event.subject_id = o.id and event.action = '{action}')"
+        )
+    };
+    let (cancelled, expired) = (has_event("cancel_order"), has_event("expire_order"));
+    let confirmed = has_event("confirm_order");
+    Check {
+        invariant: 8,
+        table: "purchase_order",
+        what: "an order is as far as its trail, deliveries, settlements and rating say",
+        key: dialect.id_text("o.id"),
+        pairs: vec![
+            Pair::new(
+                "state",
+                "o.state",
+                format!(
+                    "case when {cancelled} then 'cancelled' when {expired} then 'expired'
+                          when o.confirmed_at is null then 'placed'
+                          when not exists (select 1 from delivery d where d.order_id = o.id) then 'confirmed'
+                          when exists (select 1 from allocation a where a.order_id = o.id
+                                       and a.state in ('held', 'confirmed', 'dispatched')) then 'delivering'
+                          when o.rating is not null and not exists (
+                              select 1 from settlement s where s.order_id = o.id
+                              and s.received_fen < s.amount_fen) then 'closed'
+                          else 'settled' end"
+                ),
+            ),
+            Pair::new(
+                "confirmed_at",
+                "case when o.confirmed_at is null then 'open' else 'confirmed' end",
+                format!("case when {confirmed} then 'confirmed' else 'open' end"),
+            ),
+        ],
+        source: format!("purchase_order o where {}", dialect.only(Touched::Order, "o.id")),
     }
 }
 
@@ -75,7 +123,10 @@ fn line_as_placed(dialect: Dialect) -> Check {
         what: "a line's figures are those the trail says were placed",
         key: dialect.id_text("l.id"),
         pairs: as_claimed("l", "claim", &figures),
-        source: format!("order_line l left join ({claimed}) claim on claim.id = l.id"),
+        source: format!(
+            "order_line l left join ({claimed}) claim on claim.id = l.id where {}",
+            dialect.only(Touched::Order, "l.order_id")
+        ),
     }
 }
 
@@ -93,7 +144,10 @@ fn allocation_as_placed(dialect: Dialect) -> Check {
         what: "an allocation's figures are those the trail says were shared out",
         key: dialect.id_text("a.id"),
         pairs: as_claimed("a", "claim", &figures),
-        source: format!("allocation a left join ({claimed}) claim on claim.id = a.id"),
+        source: format!(
+            "allocation a left join ({claimed}) claim on claim.id = a.id where {}",
+            dialect.only(Touched::Order, "a.order_id")
+        ),
     }
 }
 
@@ -108,7 +162,7 @@ fn allocation_amount(dialect: Dialect) -> Check {
             "a.amount_fen",
             dialect.amount("a.price_fen", "a.quantity_base", "a.pricing_unit"),
         )],
-        source: "allocation a".to_owned(),
+        source: format!("allocation a where {}", dialect.only(Touched::Order, "a.order_id")),
     }
 }
 
@@ -125,8 +179,10 @@ fn allocation_owner(dialect: Dialect) -> Check {
             pair("household_id", "a.household_id", "lot.household_id"),
             pair("order_id", "a.order_id", "l.order_id"),
         ],
-        source: "allocation a left join lot on lot.id = a.lot_id left join order_line l on l.id = a.line_id"
-            .to_owned(),
+        source: format!(
+            "allocation a left join lot on lot.id = a.lot_id left join order_line l on l.id = a.line_id where {}",
+            dialect.only(Touched::Order, "a.order_id")
+        ),
     }
 }
 
@@ -147,6 +203,9 @@ fn allocation_state(dialect: Dialect) -> Check {
             "a.state",
             format!("case when {fits} then a.state else 'one that fits an order that is ' || o.state end"),
         )],
-        source: "allocation a join purchase_order o on o.id = a.order_id".to_owned(),
+        source: format!(
+            "allocation a join purchase_order o on o.id = a.order_id where {}",
+            dialect.only(Touched::Order, "a.order_id")
+        ),
     }
 }

@@ -2,7 +2,7 @@
 //! A number is `ST-341823-2026-000123`: its first 14 characters name the series, the rest after a hyphen counts.
 
 use super::super::dialect::Dialect;
-use super::{Check, Pair};
+use super::{Check, Pair, only_of_table};
 use crate::numbers;
 
 /// The series of papers and the tables that carry them.
@@ -79,6 +79,9 @@ fn counted(dialect: Dialect, table: &'static str) -> Check {
                 "case when {place} between 1 and c.value then p.number else c.name || '-' || c.value end"
             ),
         )],
-        source: format!("{table} p left join counter c on c.name = substr(p.number, 1, 14)"),
+        source: format!(
+            "{table} p left join counter c on c.name = substr(p.number, 1, 14) where {}",
+            only_of_table(dialect, table, "p.id")
+        ),
     }
 }

@@ -1,7 +1,8 @@
 //! Payments and payouts: amounts against their parts, their batches and the trail.
 
 use super::super::dialect::{Dialect, integer, sum};
-use super::{Check, Pair, as_last_written};
+use super::super::touched::Touched;
+use super::{Check, Pair, as_last_named, as_last_worded, as_last_written, only_of_table};
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
     vec![
@@ -18,10 +19,16 @@ pub fn checks(dialect: Dialect) -> Vec<Check> {
             "deposited_fen",
             "what a payment left as a deposit is what was written to the trail",
         ),
+        as_last_named(dialect, "payment", "institution_id", "a payment came from whom the trail says"),
+        as_last_worded(dialect, "payment", "number", "a payment has the number written to the trail"),
+        as_last_worded(dialect, "payment", "received_on", "a payment came on the day written to the trail"),
+        as_last_worded(dialect, "payment", "state", "a payment stands or not as last written to the trail"),
         part_as_written(dialect, "payment_part", "payment"),
         part_of_settlement(dialect),
         payout_sum(dialect),
         as_last_written(dialect, "payout", "amount_fen", "a payout's amount is the one written to the trail"),
+        as_last_named(dialect, "payout", "batch_id", "a payout is in the batch written to the trail"),
+        as_last_worded(dialect, "payout", "state", "a payout's state is the one last written to the trail"),
         part_as_written(dialect, "payout_part", "payout"),
         batch_sum(dialect),
         as_last_written(
@@ -30,6 +37,26 @@ pub fn checks(dialect: Dialect) -> Vec<Check> {
             "amount_fen",
             "a payout batch's amount is the one written to the trail",
         ),
+        as_last_worded(
+            dialect,
+            "payout_batch",
+            "number",
+            "a payout batch has the number written to the trail",
+        ),
+        as_last_worded(
+            dialect,
+            "payout_batch",
+            "up_to",
+            "a payout batch reaches to the day written to the trail",
+        ),
+        as_last_worded(
+            dialect,
+            "payout_batch",
+            "state",
+            "a payout batch's state is the one last written to the trail",
+        ),
+        batch_people(dialect),
+        payout_household(dialect),
         payout_state(dialect),
         payout_payee(dialect),
     ]
@@ -45,8 +72,11 @@ fn payment_sum(dialect: Dialect) -> Check {
         pairs: vec![Pair::new("amount_fen", "p.amount_fen", "coalesce(t.amount, 0) + p.deposited_fen")],
         source: format!(
             "payment p left join (
-                select part.payment_id, {amount} as amount from payment_part part group by part.payment_id
-             ) t on t.payment_id = p.id"
+                select part.payment_id, {amount} as amount from payment_part part where {}
+                group by part.payment_id
+             ) t on t.payment_id = p.id where {}",
+            dialect.only(Touched::Payment, "part.payment_id"),
+            dialect.only(Touched::Payment, "p.id")
         ),
     }
 }
@@ -69,9 +99,12 @@ fn part_as_written(dialect: Dialect, table: &'static str, whole: &'static str) -
         source: format!(
             "{table} part left join (
                 select event.subject_id, {line} as settlement_line_id, {amount} as amount_fen
-                from audit_event event {parts} where event.subject_kind = '{whole}'
+                from audit_event event {parts} where event.subject_kind = '{whole}' and {}
              ) claim on claim.subject_id = part.{whole}_id
-                    and claim.settlement_line_id = part.settlement_line_id"
+                    and claim.settlement_line_id = part.settlement_line_id
+             where {}",
+            only_of_table(dialect, whole, "event.subject_id"),
+            only_of_table(dialect, whole, &format!("part.{whole}_id"))
         ),
     }
 }
@@ -93,9 +126,11 @@ fn part_of_settlement(dialect: Dialect) -> Check {
             ids("settlement_id", "part.settlement_id", "l.settlement_id"),
             ids("payment_id", "p.institution_id", "l.institution_id"),
         ],
-        source: "payment_part part join payment p on p.id = part.payment_id
-                 left join settlement_line l on l.id = part.settlement_line_id"
-            .to_owned(),
+        source: format!(
+            "payment_part part left join payment p on p.id = part.payment_id
+             left join settlement_line l on l.id = part.settlement_line_id where {}",
+            dialect.only(Touched::Payment, "part.payment_id")
+        ),
     }
 }
 
@@ -109,8 +144,10 @@ fn payout_sum(dialect: Dialect) -> Check {
         pairs: vec![Pair::new("amount_fen", "p.amount_fen", "coalesce(t.amount, 0)")],
         source: format!(
             "payout p left join (
-                select part.payout_id, {amount} as amount from payout_part part group by part.payout_id
-             ) t on t.payout_id = p.id"
+                select part.payout_id, {amount} as amount from payout_part part where {} group by part.payout_id
+             ) t on t.payout_id = p.id where {}",
+            dialect.only(Touched::Payout, "part.payout_id"),
+            dialect.only(Touched::Payout, "p.id")
         ),
     }
 }
@@ -128,8 +165,11 @@ fn batch_sum(dialect: Dialect) -> Check {
         ],
         source: format!(
             "payout_batch b left join (
-                select p.batch_id, {amount} as amount, count(*) as payouts from payout p group by p.batch_id
-             ) t on t.batch_id = b.id"
+                select p.batch_id, {amount} as amount, count(*) as payouts from payout p where {}
+                group by p.batch_id
+             ) t on t.batch_id = b.id where {}",
+            dialect.only(Touched::PayoutBatch, "p.batch_id"),
+            dialect.only(Touched::PayoutBatch, "b.id")
         ),
     }
 }
@@ -158,7 +198,49 @@ fn payout_state(dialect: Dialect) -> Check {
             ),
             Pair::new("result_entry_id", is_set("result_entry_id"), is_due("'paid', 'returned'")),
         ],
-        source: "payout p join payout_batch b on b.id = p.batch_id".to_owned(),
+        source: format!(
+            "payout p left join payout_batch b on b.id = p.batch_id where {}",
+            dialect.only(Touched::Payout, "p.id")
+        ),
+    }
+}
+
+fn batch_people(dialect: Dialect) -> Check {
+    Check {
+        invariant: 5,
+        table: "payout_batch",
+        what: "a payout batch is approved by somebody else than its maker",
+        key: dialect.id_text("b.id"),
+        pairs: vec![Pair::new(
+            "approved_by",
+            "case when b.approved_by is null then 'nobody' when b.approved_by = b.made_by then 'its maker'
+                  else 'somebody else' end",
+            "case when b.state = 'drafted' then 'nobody' else 'somebody else' end",
+        )],
+        source: format!("payout_batch b where {}", dialect.only(Touched::PayoutBatch, "b.id")),
+    }
+}
+
+fn payout_household(dialect: Dialect) -> Check {
+    let owed = dialect.id_text("l.household_id");
+    Check {
+        invariant: 5,
+        table: "payout",
+        what: "a payout goes to the one household that all its lines are owed to",
+        key: dialect.id_text("p.id"),
+        pairs: vec![
+            Pair::new("household_id", dialect.id_text("p.household_id"), "t.first"),
+            Pair::new("household_id", dialect.id_text("p.household_id"), "t.last"),
+        ],
+        source: format!(
+            "payout p left join (
+                select part.payout_id, min({owed}) as first, max({owed}) as last
+                from payout_part part join settlement_line l on l.id = part.settlement_line_id where {}
+                group by part.payout_id
+             ) t on t.payout_id = p.id where {}",
+            dialect.only(Touched::Payout, "part.payout_id"),
+            dialect.only(Touched::Payout, "p.id")
+        ),
     }
 }
 
@@ -177,8 +259,10 @@ fn payout_payee(dialect: Dialect) -> Check {
             dialect.id_text("p.household_id"),
             dialect.id_text("l.household_id"),
         )],
-        source: "payout_part part join payout p on p.id = part.payout_id
-                 left join settlement_line l on l.id = part.settlement_line_id"
-            .to_owned(),
+        source: format!(
+            "payout_part part left join payout p on p.id = part.payout_id
+             left join settlement_line l on l.id = part.settlement_line_id where {}",
+            dialect.only(Touched::Payout, "part.payout_id")
+        ),
     }
 }

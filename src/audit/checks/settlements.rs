@@ -1,11 +1,16 @@
 //! Settlements: lines against acceptances, prices, payments and payouts; totals against lines.
 
 use super::super::dialect::{Dialect, sum};
-use super::{Check, Pair, as_claimed, as_last_written, claims};
+use super::super::touched::Touched;
+use super::{Check, Pair, as_claimed, as_last_named, as_last_worded, as_last_written, claims};
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
     vec![
         settlement_sums(dialect),
+        settlement_of_acceptance(dialect),
+        as_last_named(dialect, "settlement", "institution_id", "a settlement is owed by whom the trail says"),
+        as_last_worded(dialect, "settlement", "number", "a settlement has the number written to the trail"),
+        line_of_settlement(dialect),
         as_last_written(
             dialect,
             "settlement",
@@ -36,8 +41,59 @@ fn settlement_sums(dialect: Dialect) -> Check {
         source: format!(
             "settlement s left join (
                 select l.settlement_id, {amount} as amount, {received} as received
-                from settlement_line l group by l.settlement_id
-             ) t on t.settlement_id = s.id"
+                from settlement_line l where {} group by l.settlement_id
+             ) t on t.settlement_id = s.id where {}",
+            dialect.only(Touched::Settlement, "l.settlement_id"),
+            dialect.only(Touched::Settlement, "s.id")
+        ),
+    }
+}
+
+fn settlement_of_acceptance(dialect: Dialect) -> Check {
+    let ids = |column, stored: &str, recomputed: &str| {
+        Pair::new(column, dialect.id_text(stored), dialect.id_text(recomputed))
+    };
+    Check {
+        invariant: 4,
+        table: "settlement",
+        what: "a settlement is of the order and the day of its acceptance",
+        key: dialect.id_text("s.id"),
+        pairs: vec![
+            ids("acceptance_id", "s.acceptance_id", "c.id"),
+            ids("order_id", "s.order_id", "o.id"),
+            ids("institution_id", "s.institution_id", "o.institution_id"),
+            Pair::new("county_code", "s.county_code", "o.county_code"),
+            Pair::new("settled_on", "s.settled_on", "c.accepted_on"),
+        ],
+        source: format!(
+            "settlement s left join acceptance c on c.id = s.acceptance_id
+             left join delivery d on d.id = c.delivery_id left join purchase_order o on o.id = d.order_id
+             where {}",
+            dialect.only(Touched::Settlement, "s.id")
+        ),
+    }
+}
+
+/// The facts that reports group by.
+fn line_of_settlement(dialect: Dialect) -> Check {
+    let ids = |column, stored: &str, recomputed: &str| {
+        Pair::new(column, dialect.id_text(stored), dialect.id_text(recomputed))
+    };
+    Check {
+        invariant: 10,
+        table: "settlement_line",
+        what: "a settlement line has the institution, county and day of its settlement, and its lot's product",
+        key: dialect.id_text("l.id"),
+        pairs: vec![
+            ids("institution_id", "l.institution_id", "s.institution_id"),
+            Pair::new("county_code", "l.county_code", "s.county_code"),
+            Pair::new("sold_on", "l.sold_on", "s.settled_on"),
+            ids("product_id", "l.product_id", "lot.product_id"),
+        ],
+        source: format!(
+            "settlement_line l left join settlement s on s.id = l.settlement_id
+             left join allocation a on a.id = l.allocation_id left join lot on lot.id = a.lot_id where {}",
+            dialect.only(Touched::Settlement, "l.settlement_id")
         ),
     }
 }
@@ -52,7 +108,10 @@ fn line_as_settled(dialect: Dialect) -> Check {
         what: "a settlement line's figures are those the trail says were settled",
         key: dialect.id_text("l.id"),
         pairs: as_claimed("l", "claim", &figures),
-        source: format!("settlement_line l left join ({claimed}) claim on claim.id = l.id"),
+        source: format!(
+            "settlement_line l left join ({claimed}) claim on claim.id = l.id where {}",
+            dialect.only(Touched::Settlement, "l.settlement_id")
+        ),
     }
 }
 
@@ -73,9 +132,11 @@ fn line_as_accepted(dialect: Dialect) -> Check {
                 dialect.id_text("d.allocation_id"),
             ),
         ],
-        source: "settlement_line l left join delivery_line d on d.id = l.delivery_line_id
-                 left join allocation a on a.id = l.allocation_id"
-            .to_owned(),
+        source: format!(
+            "settlement_line l left join delivery_line d on d.id = l.delivery_line_id
+             left join allocation a on a.id = l.allocation_id where {}",
+            dialect.only(Touched::Settlement, "l.settlement_id")
+        ),
     }
 }
 
@@ -90,7 +151,7 @@ fn line_amount(dialect: Dialect) -> Check {
             "l.amount_fen",
             dialect.amount("l.price_fen", "l.quantity_base", "l.pricing_unit"),
         )],
-        source: "settlement_line l".to_owned(),
+        source: format!("settlement_line l where {}", dialect.only(Touched::Settlement, "l.settlement_id")),
     }
 }
 
@@ -106,8 +167,10 @@ fn line_received(dialect: Dialect) -> Check {
             "settlement_line l left join (
                 select part.settlement_line_id, {amount} as amount
                 from payment_part part join payment p on p.id = part.payment_id
-                where p.state = 'recorded' group by part.settlement_line_id
-             ) t on t.settlement_line_id = l.id"
+                where p.state = 'recorded' and {} group by part.settlement_line_id
+             ) t on t.settlement_line_id = l.id where {}",
+            dialect.only(Touched::SettlementLine, "part.settlement_line_id"),
+            dialect.only(Touched::SettlementLine, "l.id")
         ),
     }
 }
@@ -125,8 +188,10 @@ fn line_paid_out(dialect: Dialect) -> Check {
             "settlement_line l left join (
                 select part.settlement_line_id, {amount} as amount
                 from payout_part part join payout p on p.id = part.payout_id
-                where p.state <> 'returned' group by part.settlement_line_id
-             ) t on t.settlement_line_id = l.id"
+                where p.state <> 'returned' and {} group by part.settlement_line_id
+             ) t on t.settlement_line_id = l.id where {}",
+            dialect.only(Touched::SettlementLine, "part.settlement_line_id"),
+            dialect.only(Touched::SettlementLine, "l.id")
         ),
     }
 }
@@ -145,7 +210,8 @@ fn paid_within_received(dialect: Dialect) -> Check {
         )],
         source: format!(
             "(select l.household_id, {received} as received, {paid} as paid
-              from settlement_line l group by l.household_id) t"
+              from settlement_line l where {} group by l.household_id) t",
+            dialect.only(Touched::Payee, "l.household_id")
         ),
     }
 }
@@ -163,9 +229,11 @@ fn acceptance_settled(dialect: Dialect) -> Check {
             "case when d.accepted_base is not null
                   then coalesce(case when s.acceptance_id = c.id then l.quantity_base end, 0) end",
         )],
-        source: "delivery_line d left join acceptance c on c.delivery_id = d.delivery_id
-                 left join settlement_line l on l.delivery_line_id = d.id
-                 left join settlement s on s.id = l.settlement_id"
-            .to_owned(),
+        source: format!(
+            "delivery_line d left join acceptance c on c.delivery_id = d.delivery_id
+             left join settlement_line l on l.delivery_line_id = d.id
+             left join settlement s on s.id = l.settlement_id where {}",
+            dialect.only(Touched::Delivery, "d.delivery_id")
+        ),
     }
 }

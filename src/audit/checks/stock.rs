@@ -1,7 +1,8 @@
 //! Stock: what lots offer, hold, have confirmed and delivered, against allocations, deliveries and the trail.
 
 use super::super::dialect::{Dialect, integer, sum};
-use super::{Check, Pair, as_claimed, as_last_written, claims};
+use super::super::touched::Touched;
+use super::{Check, Pair, as_claimed, as_last_worded, as_last_written, claims};
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
     vec![
@@ -21,6 +22,10 @@ pub fn checks(dialect: Dialect) -> Vec<Check> {
             "price_fen",
             "a reference price is the one written to the trail",
         ),
+        as_last_worded(dialect, "lot", "state", "a lot is on sale or not as last written to the trail"),
+        delivery_state(dialect),
+        delivery_of_order(dialect),
+        acceptance_people(dialect),
         dispatched(dialect),
         weighed(dialect),
         weighed_once_accepted(dialect),
@@ -47,8 +52,10 @@ fn lot_sums(dialect: Dialect) -> Check {
         source: format!(
             "lot l left join (
                 select a.lot_id, {held} as held, {confirmed} as confirmed, {delivered} as delivered
-                from allocation a left join delivery_line d on d.allocation_id = a.id group by a.lot_id
-             ) t on t.lot_id = l.id"
+                from allocation a left join delivery_line d on d.allocation_id = a.id where {} group by a.lot_id
+             ) t on t.lot_id = l.id where {}",
+            dialect.only(Touched::Lot, "a.lot_id"),
+            dialect.only(Touched::Lot, "l.id")
         ),
     }
 }
@@ -65,7 +72,7 @@ fn lot_within_offer(dialect: Dialect) -> Check {
             total,
             format!("case when {total} <= l.offered_base then {total} else l.offered_base end"),
         )],
-        source: "lot l".to_owned(),
+        source: format!("lot l where {}", dialect.only(Touched::Lot, "l.id")),
     }
 }
 
@@ -85,13 +92,16 @@ fn lot_offer(dialect: Dialect) -> Check {
         source: format!(
             "lot l left join (
                 select event.subject_id, {after_sum} - {before_sum} as written
-                from audit_event event where event.subject_kind = 'lot' and {after} is not null
+                from audit_event event where event.subject_kind = 'lot' and {after} is not null and {}
                 group by event.subject_id
              ) w on w.subject_id = l.id left join (
                 select a.lot_id, {short} as short
                 from allocation a join delivery_line d on d.allocation_id = a.id
-                where a.state = 'accepted' group by a.lot_id
-             ) s on s.lot_id = l.id"
+                where a.state = 'accepted' and {} group by a.lot_id
+             ) s on s.lot_id = l.id where {}",
+            dialect.only(Touched::Lot, "event.subject_id"),
+            dialect.only(Touched::Lot, "a.lot_id"),
+            dialect.only(Touched::Lot, "l.id")
         ),
     }
 }
@@ -105,7 +115,10 @@ fn dispatched(dialect: Dialect) -> Check {
         what: "what was dispatched is what the trail says was dispatched",
         key: dialect.id_text("d.id"),
         pairs: as_claimed("d", "claim", &["dispatched_base"]),
-        source: format!("delivery_line d left join ({claimed}) claim on claim.id = d.id"),
+        source: format!(
+            "delivery_line d left join ({claimed}) claim on claim.id = d.id where {}",
+            dialect.only(Touched::Delivery, "d.delivery_id")
+        ),
     }
 }
 
@@ -119,7 +132,10 @@ fn weighed(dialect: Dialect) -> Check {
         what: "what was accepted and refused is what the trail says was weighed",
         key: dialect.id_text("d.id"),
         pairs: as_claimed("d", "claim", &figures),
-        source: format!("delivery_line d left join ({claimed}) claim on claim.id = d.id"),
+        source: format!(
+            "delivery_line d left join ({claimed}) claim on claim.id = d.id where {}",
+            dialect.only(Touched::Delivery, "d.delivery_id")
+        ),
     }
 }
 
@@ -135,9 +151,65 @@ fn weighed_once_accepted(dialect: Dialect) -> Check {
             Pair::new("accepted_base", is_weighed("accepted_base"), expected),
             Pair::new("refused_base", is_weighed("refused_base"), expected),
         ],
-        source: "delivery_line d join allocation a on a.id = d.allocation_id
-                 left join acceptance c on c.delivery_id = d.delivery_id"
-            .to_owned(),
+        source: format!(
+            "delivery_line d left join allocation a on a.id = d.allocation_id
+             left join acceptance c on c.delivery_id = d.delivery_id where {}",
+            dialect.only(Touched::Delivery, "d.delivery_id")
+        ),
+    }
+}
+
+fn delivery_state(dialect: Dialect) -> Check {
+    Check {
+        invariant: 1,
+        table: "delivery",
+        what: "a delivery is accepted exactly when it has an acceptance",
+        key: dialect.id_text("d.id"),
+        pairs: vec![Pair::new(
+            "state",
+            "d.state",
+            "case when c.id is null then 'dispatched' else 'accepted' end",
+        )],
+        source: format!(
+            "delivery d left join acceptance c on c.delivery_id = d.id where {}",
+            dialect.only(Touched::Delivery, "d.id")
+        ),
+    }
+}
+
+fn delivery_of_order(dialect: Dialect) -> Check {
+    Check {
+        invariant: 1,
+        table: "delivery_line",
+        what: "a delivery line delivers an allocation of its delivery's order",
+        key: dialect.id_text("line.id"),
+        pairs: vec![Pair::new("delivery_id", dialect.id_text("d.order_id"), dialect.id_text("a.order_id"))],
+        source: format!(
+            "delivery_line line left join delivery d on d.id = line.delivery_id
+             left join allocation a on a.id = line.allocation_id where {}",
+            dialect.only(Touched::Delivery, "line.delivery_id")
+        ),
+    }
+}
+
+fn acceptance_people(dialect: Dialect) -> Check {
+    Check {
+        invariant: 4,
+        table: "acceptance",
+        what: "an acceptance is of a delivery, and witnessed by somebody else than who accepted",
+        key: dialect.id_text("c.id"),
+        pairs: vec![
+            Pair::new("delivery_id", dialect.id_text("c.delivery_id"), dialect.id_text("d.id")),
+            Pair::new(
+                "witnessed_by",
+                "case when c.witnessed_by = c.accepted_by then 'who accepted' else 'somebody else' end",
+                "'somebody else'",
+            ),
+        ],
+        source: format!(
+            "acceptance c left join delivery d on d.id = c.delivery_id where {}",
+            dialect.only(Touched::Acceptance, "c.id")
+        ),
     }
 }
 
@@ -152,6 +224,9 @@ fn one_delivery_line(dialect: Dialect) -> Check {
             "case when a.state in ('dispatched', 'accepted') then 'delivered' else 'waiting' end",
             "case when d.id is null then 'waiting' else 'delivered' end",
         )],
-        source: "allocation a left join delivery_line d on d.allocation_id = a.id".to_owned(),
+        source: format!(
+            "allocation a left join delivery_line d on d.allocation_id = a.id where {}",
+            dialect.only(Touched::Order, "a.order_id")
+        ),
     }
 }

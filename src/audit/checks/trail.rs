@@ -1,7 +1,8 @@
 //! The trail: everything that was written has its event, and personal data is not stored in the clear.
 
 use super::super::dialect::Dialect;
-use super::{Check, Pair};
+use super::super::touched::Touched;
+use super::{Check, Pair, only_of_table};
 
 /// Tables whose every row was announced by an event about it.
 const ANNOUNCED: [&str; 12] = [
@@ -24,6 +25,7 @@ const SEALED_CHARS_MIN: u8 = 38;
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
     let mut checks: Vec<Check> = ANNOUNCED.into_iter().map(|table| announced(dialect, table)).collect();
+    checks.push(told_before(dialect));
     checks.push(sealed(dialect));
     checks
 }
@@ -42,7 +44,29 @@ fn announced(dialect: Dialect, table: &'static str) -> Check {
             ),
             "'in the trail'",
         )],
-        source: format!("{table} written"),
+        source: format!("{table} written where {}", only_of_table(dialect, table, "written.id")),
+    }
+}
+
+/// An event that is taken out of the middle leaves one behind that begins where nothing ended.
+fn told_before(dialect: Dialect) -> Check {
+    Check {
+        invariant: 8,
+        table: "audit_event",
+        what: "the state that an event says was before was written by an event before it",
+        key: dialect.id_text("later.id"),
+        pairs: vec![Pair::new(
+            "before_json",
+            "(later.before_json->>'state')",
+            "(select max(earlier.after_json->>'state') from audit_event earlier
+              where earlier.subject_kind = later.subject_kind and earlier.subject_id = later.subject_id
+                and earlier.at <= later.at and earlier.id <> later.id
+                and earlier.after_json->>'state' = later.before_json->>'state')",
+        )],
+        source: format!(
+            "audit_event later where later.before_json->>'state' is not null and {}",
+            dialect.only(Touched::Event, "later.id")
+        ),
     }
 }
 
@@ -60,6 +84,6 @@ fn sealed(dialect: Dialect) -> Check {
             Pair::new("phone_sealed", is_sealed("phone_sealed"), "'sealed'"),
             Pair::new("bank_account_sealed", is_sealed("bank_account_sealed"), "'sealed'"),
         ],
-        source: "household h".to_owned(),
+        source: format!("household h where {}", dialect.only(Touched::Household, "h.id")),
     }
 }

@@ -110,7 +110,7 @@ pub async fn compute(stage: &Stage, facts: Facts) -> Result<Summary, Ended> {
             percent: percent(row.amount_fen, money.settled_fen),
         })
     };
-    let verdict = audit::verify_with(reader, |done, all| match done {
+    let verdict = audit::verify_with(reader, None, |done, all| match done {
         0 => progress.step("audit", all),
         _ => progress.done(1),
     })

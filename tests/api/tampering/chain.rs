@@ -80,10 +80,21 @@ impl Books<'_> {
         before: Option<Json>,
         after: Json,
     ) {
+        self.event_of("test", subject_kind, subject_id, before, after).await;
+    }
+
+    async fn event_of(
+        &self,
+        action: &'static str,
+        subject_kind: &'static str,
+        subject_id: Uuid,
+        before: Option<Json>,
+        after: Json,
+    ) {
         let event = Event {
             county_code: Some(COUNTY.to_owned()),
             household_id: None,
-            action: "test",
+            action,
             subject_kind,
             subject_id,
             before,
@@ -150,18 +161,18 @@ impl Books<'_> {
             ];
             self.put("lot", columns).await;
         }
-        let first = json!({ "offered_base": 400_000, "price_fen": 3_000 });
-        let edited = json!({ "offered_base": 500_000, "price_fen": 3_201 });
+        let told = |offered: i64, price: i64| json!({ "offered_base": offered, "price_fen": price, "state": "on_sale" });
+        let (first, edited) = (told(400_000, 3_000), told(500_000, 3_201));
         self.event("lot", self.lots[0], None, first.clone()).await;
         self.event("lot", self.lots[0], Some(first), edited).await;
-        self.event("lot", self.lots[1], None, json!({ "offered_base": 80_000, "price_fen": 4_000 })).await;
-        self.event("lot", self.lots[2], None, json!({ "offered_base": 60_000, "price_fen": 4_000 })).await;
+        self.event("lot", self.lots[1], None, told(80_000, 4_000)).await;
+        self.event("lot", self.lots[2], None, told(60_000, 4_000)).await;
     }
 
     async fn orders(&self) {
         self.order(
             1,
-            "accepted",
+            "settled",
             0,
             &[(1, 0, 100_100, 640_840, "accepted"), (2, 1, 50_000, 200_000, "accepted")],
         )
@@ -179,6 +190,7 @@ impl Books<'_> {
     async fn order(&self, number: u32, state: &str, short: i64, parts: &[(u32, usize, i64, i64, &str)]) {
         let quantity: i64 = short + parts.iter().map(|part| part.2).sum::<i64>();
         let amount: i64 = parts.iter().map(|part| part.3).sum();
+        let is_confirmed = ["confirmed", "delivering", "settled"].contains(&state);
         let columns = vec![
             ("id", id('o', number).into()),
             ("county_code", COUNTY.into()),
@@ -190,9 +202,16 @@ impl Books<'_> {
             ("placed_by", id('x', 1).into()),
             ("placed_at", self.now()),
             ("hold_expires_at", self.now()),
+            ("confirmed_at", is_confirmed.then(|| self.world.clock.now()).into()),
             ("version", 1.into()),
         ];
         self.put("purchase_order", columns).await;
+        if is_confirmed {
+            self.event_of("confirm_order", "purchase_order", id('o', number), None, json!({})).await;
+        }
+        if state == "cancelled" {
+            self.event_of("cancel_order", "purchase_order", id('o', number), None, json!({})).await;
+        }
         let columns = vec![
             ("id", id('i', number).into()),
             ("order_id", id('o', number).into()),

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::chain::{Books, day, id};
 use crate::support::COUNTY;
 
-/// A ledger entry: its number, source, what it reverses, and its postings as account and amount.
-type Entry = (u32, &'static str, Uuid, Option<u32>, &'static [(u32, i64)]);
+/// A ledger entry: its number, kind, source, what it reverses, and its postings as account and amount.
+type Entry = (u32, &'static str, (&'static str, Uuid), Option<u32>, &'static [(u32, i64)]);
 
 impl Books<'_> {
     pub async fn settlement(&self) {
@@ -60,7 +60,16 @@ impl Books<'_> {
                 "id": id('t', number), "quantity_base": quantity, "price_fen": price, "amount_fen": amount
             }));
         }
-        self.event("settlement", id('s', 1), None, json!({ "amount_fen": 834_118, "lines": told })).await;
+        self.event(
+            "settlement",
+            id('s', 1),
+            None,
+            json!({
+                "amount_fen": 834_118, "number": "ST-341823-2027-000001", "institution_id": self.institution,
+                "lines": told,
+            }),
+        )
+        .await;
     }
 
     /// Accounts 1 receivable, 2 deposit, 3 and 4 payable, 5 escrow, 6 clearing, 7 rounding.
@@ -69,13 +78,25 @@ impl Books<'_> {
         let owners = [buyer, buyer, one, other, None, None, None];
         let kinds = ["receivable", "deposit", "payable", "payable", "escrow", "clearing", "rounding"];
         let entries: [Entry; 7] = [
-            (1, "settlement", id('s', 1), None, &[(1, 834_118), (3, -634_118), (4, -200_000)]),
-            (2, "payment", id('p', 1), None, &[(5, 751_000), (1, -750_000), (2, -1_000)]),
-            (3, "payment", id('p', 2), None, &[(5, 5_000), (1, -5_000)]),
-            (4, "payment", id('p', 2), Some(3), &[(5, -5_000), (1, 5_000)]),
-            (5, "payout_batch", id('b', 1), None, &[(3, 500_000), (4, 120_000), (6, -620_000)]),
-            (6, "payout_batch", id('b', 1), None, &[(6, 500_000), (5, -500_000)]),
-            (7, "payout_batch", id('b', 1), None, &[(6, 120_000), (4, -120_000)]),
+            (
+                1,
+                "acceptance",
+                ("settlement", id('s', 1)),
+                None,
+                &[(1, 834_118), (3, -634_118), (4, -200_000)],
+            ),
+            (2, "payment", ("payment", id('p', 1)), None, &[(5, 751_000), (1, -750_000), (2, -1_000)]),
+            (3, "payment", ("payment", id('p', 2)), None, &[(5, 5_000), (1, -5_000)]),
+            (4, "payment", ("payment", id('p', 2)), Some(3), &[(5, -5_000), (1, 5_000)]),
+            (
+                5,
+                "payout_instruction",
+                ("payout_batch", id('b', 1)),
+                None,
+                &[(3, 500_000), (4, 120_000), (6, -620_000)],
+            ),
+            (6, "payout_paid", ("payout_batch", id('b', 1)), None, &[(6, 500_000), (5, -500_000)]),
+            (7, "payout_returned", ("payout_batch", id('b', 1)), None, &[(6, 120_000), (4, -120_000)]),
         ];
         for ((position, kind), owner) in (1_u32..).zip(kinds).zip(owners) {
             let postings = entries.iter().flat_map(|entry| entry.4);
@@ -92,15 +113,21 @@ impl Books<'_> {
             self.put("ledger_account", columns).await;
         }
         for (number, kind, source, reverses, postings) in entries {
-            self.entry(number, (kind, source), reverses, postings).await;
+            self.entry((number, kind), source, reverses, postings).await;
         }
     }
 
-    async fn entry(&self, number: u32, source: (&str, Uuid), reverses: Option<u32>, postings: &[(u32, i64)]) {
+    async fn entry(
+        &self,
+        (number, kind): (u32, &str),
+        source: (&str, Uuid),
+        reverses: Option<u32>,
+        postings: &[(u32, i64)],
+    ) {
         let columns = vec![
             ("id", id('n', number).into()),
             ("county_code", COUNTY.into()),
-            ("kind", source.0.into()),
+            ("kind", kind.into()),
             ("source_kind", source.0.into()),
             ("source_id", source.1.into()),
             ("occurred_on", day().into()),
@@ -152,7 +179,11 @@ impl Books<'_> {
             ];
             self.put("payment_part", columns).await;
         }
-        let after = json!({ "amount_fen": amount, "deposited_fen": deposited, "parts": told(parts) });
+        let after = json!({
+            "amount_fen": amount, "deposited_fen": deposited, "parts": told(parts), "state": state,
+            "number": format!("PM-341823-2027-{number:06}"), "institution_id": self.institution,
+            "received_on": day(),
+        });
         self.event("payment", id('p', number), None, after).await;
     }
 
@@ -175,11 +206,15 @@ impl Books<'_> {
             ("payout_count", payouts.into()),
             ("made_by", id('x', 1).into()),
             ("made_at", self.now()),
+            ("approved_by", (state != "drafted").then(|| id('x', 2)).into()),
             ("approved_at", (state != "drafted").then(|| self.world.clock.now()).into()),
             ("executed_at", (state == "executed").then(|| self.world.clock.now()).into()),
         ];
         self.put("payout_batch", columns).await;
-        self.event("payout_batch", id('b', number), None, json!({ "amount_fen": amount })).await;
+        let after = json!({
+            "amount_fen": amount, "state": state, "up_to": day(), "number": format!("PB-341823-2027-{number:06}"),
+        });
+        self.event("payout_batch", id('b', number), None, after).await;
     }
 
     /// A payout `(number, batch, household)` with its instruction and result entries.
@@ -212,8 +247,10 @@ impl Books<'_> {
             ];
             self.put("payout_part", columns).await;
         }
-        self.event("payout", id('h', number), None, json!({ "amount_fen": amount, "parts": told(parts) }))
-            .await;
+        let after = json!({
+            "amount_fen": amount, "parts": told(parts), "state": state, "batch_id": id('b', batch),
+        });
+        self.event("payout", id('h', number), None, after).await;
     }
 
     pub async fn counters(&self) {

@@ -1,0 +1,205 @@
+//! What was touched since a moment, as sets of rows that an audit since then reads. A row was touched when the trail has
+//! an event about it, when it was made since (ids carry their moment), or when what it is made of was touched: money
+//! that came for a settlement touches its lines, its order and its accounts.
+//!
+//! A check narrows itself by naming the column that must be in a set. One that names none is read whole.
+
+use chrono::{DateTime, Utc};
+use uuid::{Builder, Uuid};
+
+/// A set of ids, in the statement a table of one column `id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touched {
+    Household,
+    Institution,
+    Product,
+    ReferencePrice,
+    Lot,
+    Order,
+    Delivery,
+    Acceptance,
+    Settlement,
+    SettlementLine,
+    /// The households of settlement lines.
+    Payee,
+    Payment,
+    PayoutBatch,
+    Payout,
+    Entry,
+    Account,
+    /// Events of the trail itself.
+    Event,
+}
+
+impl Touched {
+    /// The set of a table whose rows are announced in the trail.
+    #[must_use]
+    pub fn of_table(table: &str) -> Option<Self> {
+        Some(match table {
+            "household" => Self::Household,
+            "institution" => Self::Institution,
+            "product" => Self::Product,
+            "reference_price" => Self::ReferencePrice,
+            "lot" => Self::Lot,
+            "purchase_order" => Self::Order,
+            "delivery" => Self::Delivery,
+            "acceptance" => Self::Acceptance,
+            "settlement" => Self::Settlement,
+            "payment" => Self::Payment,
+            "payout_batch" => Self::PayoutBatch,
+            "payout" => Self::Payout,
+            _ => return None,
+        })
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Household => "touched_household",
+            Self::Institution => "touched_institution",
+            Self::Product => "touched_product",
+            Self::ReferencePrice => "touched_reference_price",
+            Self::Lot => "touched_lot",
+            Self::Order => "touched_purchase_order",
+            Self::Delivery => "touched_delivery",
+            Self::Acceptance => "touched_acceptance",
+            Self::Settlement => "touched_settlement",
+            Self::SettlementLine => "touched_settlement_line",
+            Self::Payee => "touched_payee",
+            Self::Payment => "touched_payment",
+            Self::PayoutBatch => "touched_payout_batch",
+            Self::Payout => "touched_payout",
+            Self::Entry => "touched_entry",
+            Self::Account => "touched_account",
+            Self::Event => "touched_event",
+        }
+    }
+
+    /// The condition that `column` is in the set.
+    #[must_use]
+    pub fn holds(self, column: &str) -> String {
+        format!("{column} in (select id from {})", self.name())
+    }
+}
+
+/// Whether a statement reads what was touched.
+#[must_use]
+pub fn is_narrowed(sql: &str) -> bool {
+    sql.contains("(select id from touched_")
+}
+
+/// The lowest id of a moment.
+#[must_use]
+pub fn first_id(at: DateTime<Utc>) -> Uuid {
+    let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+    Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
+}
+
+/// The sets, for a statement that takes the moment as `$1` and its [`first_id`] as `$2`. Engines compute those that the
+/// statement names, once each.
+#[must_use]
+pub fn sets() -> String {
+    let told = |kind: &str| format!("select subject_id from touched_event where subject_kind = '{kind}'");
+    let own = |table: &str| format!("select id from {table} where id >= $2 union {}", told(table));
+    let plain = |table: &str| (format!("touched_{table}"), own(table));
+    let within = |set: &str| format!("in (select id from {set})");
+    let widened = |table: &str, more: String| {
+        let (name, rows) = plain(table);
+        (name, format!("{rows} union {more}"))
+    };
+    let sets = [
+        plain("household"),
+        plain("institution"),
+        plain("product"),
+        plain("reference_price"),
+        plain("payment"),
+        widened("payout_batch", format!("select batch_id from payout where id in ({})", told("payout"))),
+        (
+            "touched_payout".to_owned(),
+            format!("select id from payout where batch_id {}", within("touched_payout_batch")),
+        ),
+        widened(
+            "settlement",
+            format!(
+                "select settlement_id from payment_part where payment_id {}
+                 union select settlement_id from settlement_line where id in (
+                     select settlement_line_id from payout_part where payout_id {})",
+                within("touched_payment"),
+                within("touched_payout")
+            ),
+        ),
+        widened(
+            "delivery",
+            format!(
+                "select delivery_id from acceptance where id >= $2
+                 union select delivery_id from acceptance where id in ({})",
+                told("acceptance")
+            ),
+        ),
+        widened(
+            "acceptance",
+            format!("select id from acceptance where delivery_id {}", within("touched_delivery")),
+        ),
+        widened(
+            "purchase_order",
+            format!(
+                "select order_id from delivery where id {}
+                 union select order_id from settlement where id {}",
+                within("touched_delivery"),
+                within("touched_settlement")
+            ),
+        ),
+        widened(
+            "lot",
+            format!("select lot_id from allocation where order_id {}", within("touched_purchase_order")),
+        ),
+        (
+            "touched_settlement_line".to_owned(),
+            format!("select id from settlement_line where settlement_id {}", within("touched_settlement")),
+        ),
+        (
+            "touched_payee".to_owned(),
+            format!(
+                "select household_id from settlement_line where settlement_id {}",
+                within("touched_settlement")
+            ),
+        ),
+        ("touched_entry".to_owned(), entries()),
+        (
+            "touched_account".to_owned(),
+            format!(
+                "select id from ledger_account where id >= $2
+                 union select account_id from ledger_posting where entry_id {}",
+                within("touched_entry")
+            ),
+        ),
+    ];
+    let event =
+        "touched_event as materialized (select id, subject_kind, subject_id from audit_event where at >= $1)";
+    let named = sets.iter().map(|(name, rows)| format!("{name} (id) as materialized ({rows})"));
+    format!("with {}", std::iter::once(event.to_owned()).chain(named).collect::<Vec<_>>().join(", "))
+}
+
+/// New entries, and all entries of whatever was touched.
+fn entries() -> String {
+    let of = |source: &str| {
+        format!(
+            "select id from ledger_entry where source_kind = '{source}'
+             and source_id in (select id from touched_{source})"
+        )
+    };
+    let sources = ["settlement", "payment", "payout_batch"].map(of);
+    format!("select id from ledger_entry where id >= $2 union {}", sources.join(" union "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_made_at_or_after_a_moment_are_not_below_its_first() {
+        let at: DateTime<Utc> = "2027-03-01T00:00:00Z".parse().unwrap();
+        let ids = crate::id::Ids::Random;
+        assert!((0..100).all(|_| ids.next(at) >= first_id(at)));
+        assert!((0..100).all(|_| ids.next(at - chrono::TimeDelta::milliseconds(1)) < first_id(at)));
+    }
+}
