@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::id::{Ids, secret_hash};
 use crate::idempotency::InFlight;
+use crate::ledger::export::Exports;
 use crate::members::passwords::Hashing;
 use crate::members::sealed::Keys;
 use crate::numbers::Numbers;
@@ -25,6 +26,7 @@ pub struct App {
     pub in_flight: InFlight,
     pub hashing: Hashing,
     pub keys: Keys,
+    pub exports: Exports,
     pub settings: Arc<Settings>,
 }
 
@@ -59,6 +61,7 @@ impl App {
                 settings.keys.as_deref(),
                 crate::cli::migrate::sqlite_path(&settings.database_url),
             ),
+            exports: Exports::default(),
             settings: Arc::new(settings),
         })
     }

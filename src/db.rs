@@ -11,9 +11,9 @@ use async_trait::async_trait;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    ExecResult, FromQueryResult, QueryResult, RuntimeErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait, Value,
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, ExecResult, FromQueryResult, IsolationLevel, QueryResult, RuntimeErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -46,6 +46,11 @@ pub struct Db {
 /// A connection pool that can only read.
 #[derive(Clone, Debug)]
 pub struct Reader(DatabaseConnection);
+
+/// The database as it was at one moment, however long the reading takes and whoever writes meanwhile. It holds a
+/// connection of the readers until it is dropped.
+#[derive(Debug)]
+pub struct Snapshot(DatabaseTransaction);
 
 /// Proof that a transaction is open. Dropped without commit, it rolls back.
 #[derive(Debug)]
@@ -186,6 +191,44 @@ impl ConnectionTrait for WriteTxn {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.noted(self.txn.query_all_raw(statement).await)
+    }
+}
+
+impl Reader {
+    /// Keeps the database as it is now for a reading of many statements.
+    pub async fn snapshot(&self) -> Result<Snapshot, DbErr> {
+        let is_postgres = self.0.get_database_backend() == DbBackend::Postgres;
+        let options = TransactionOptions {
+            isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead),
+            access_mode: is_postgres.then_some(AccessMode::ReadOnly),
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+        };
+        Ok(Snapshot(self.0.begin_with_options(options).await?))
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Snapshot {
+    fn get_database_backend(&self) -> DbBackend {
+        self.0.get_database_backend()
+    }
+
+    async fn execute_raw(&self, _: Statement) -> Result<ExecResult, DbErr> {
+        Err(DbErr::Custom("a snapshot cannot write".to_owned()))
+    }
+
+    async fn execute_unprepared(&self, _: &str) -> Result<ExecResult, DbErr> {
+        Err(DbErr::Custom("a snapshot cannot write".to_owned()))
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        self.0.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        self.0.query_all_raw(statement).await
     }
 }
 

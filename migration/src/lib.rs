@@ -13,6 +13,7 @@ mod m0007_deliveries;
 mod m0008_ledger;
 mod m0009_settlement;
 mod m0010_payments;
+mod m0015_ledger_days;
 mod sql;
 
 /// Applies every change that a database does not have yet.
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_ledger::Migration),
             Box::new(m0009_settlement::Migration),
             Box::new(m0010_payments::Migration),
+            Box::new(m0015_ledger_days::Migration),
         ]
     }
 }

@@ -28,7 +28,7 @@ pub async fn run(common: &Common) -> Result<(), Ended> {
 }
 
 /// A missing file is an error, not a new and therefore clean database.
-async fn open(database_url: &str) -> Result<Db, Ended> {
+pub async fn open(database_url: &str) -> Result<Db, Ended> {
     if let Some(path) = migrate::sqlite_path(database_url)
         && !tokio::fs::try_exists(path).await?
     {

@@ -12,6 +12,7 @@ mod admin;
 mod audit;
 pub mod demo;
 pub mod import;
+mod ledger;
 pub mod metrics;
 pub mod migrate;
 pub mod openapi;
@@ -58,6 +59,9 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Write the contract (OpenAPI) to stdout
     Openapi,
+    /// Write the ledger for programs that check it
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
     /// Make people who sign in
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -159,6 +163,7 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
         Command::Audit => audit::run(common).await,
         Command::Import(args) => import::run(common, &args).await,
         Command::Openapi => openapi::run().await,
+        Command::Ledger(command) => ledger::run(common, command).await,
         Command::Admin(command) => admin::run(common, command).await,
     }
 }

@@ -1,11 +1,13 @@
 //! Endpoints: Double-entry accounts.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use poem::Body;
 use poem_openapi::param::{Path, Query};
-use poem_openapi::payload::Json;
-use poem_openapi::{Enum, Object, OpenApi};
+use poem_openapi::payload::{Binary, Json};
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi, ResponseContent};
 use uuid::Uuid;
 
+use super::export::{self, Format};
 use super::{AccountFilter, AccountKind, AccountView, EntryView, PostingView, SideView};
 use crate::app::App;
 use crate::http::page::{Listed, page_request};
@@ -95,6 +97,37 @@ pub struct LedgerSide {
     pub amount: Yuan,
 }
 
+/// The programs that a ledger is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum LedgerFormat {
+    Hledger,
+    Beancount,
+    Csv,
+}
+
+/// A ledger as a file.
+#[derive(ResponseContent)]
+pub enum LedgerFile {
+    #[oai(content_type = "text/plain; charset=utf-8")]
+    Journal(Binary<Body>),
+    #[oai(content_type = "text/csv; charset=utf-8")]
+    Csv(Binary<Body>),
+}
+
+/// An exported ledger.
+#[derive(ApiResponse)]
+pub enum LedgerExport {
+    /// The ledger at one moment. It is sent while it is read: an answer that breaks off is not whole.
+    #[oai(status = 200)]
+    Sent(
+        LedgerFile,
+        /// The name of the file.
+        #[oai(header = "Content-Disposition")]
+        String,
+    ),
+}
+
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Ledger")]
 impl Api {
     /// List ledger accounts
@@ -145,6 +178,45 @@ impl Api {
     #[oai(path = "/ledger/entries/:id", method = "get", operation_id = "get_ledger_entry")]
     async fn get_ledger_entry(&self, caller: Signed, id: Path<Uuid>) -> Answer<Json<LedgerEntry>> {
         Ok(Json(super::find_entry(&self.0, &caller, id.0).await?.into()))
+    }
+
+    /// Export the ledger
+    ///
+    /// For finance and auditors: the accounts, entries and balances of their counties as an hledger journal, a
+    /// beancount file or csv. Every amount stands in yuan (CNY) and in whole fen (FEN); what each account must hold
+    /// at the end of every day on which it moved stands after the entries of the day, and without `to` what is stored
+    /// with each account at the end. Households and institutions are named by their ids. Two at a time.
+    #[oai(path = "/ledger/export", method = "get", operation_id = "export_ledger")]
+    async fn export_ledger(
+        &self,
+        caller: Signed,
+        format: Query<LedgerFormat>,
+        /// The first day; what was before it becomes opening balances.
+        from: Query<Option<NaiveDate>>,
+        /// The last day.
+        to: Query<Option<NaiveDate>>,
+    ) -> Answer<LedgerExport> {
+        let pieces = export::export(&self.0, &caller, format.0.into(), from.0, to.0).await?;
+        let stream = futures_util::stream::unfold(pieces, |mut pieces| async {
+            pieces.recv().await.map(|piece| (piece, pieces))
+        });
+        let body = Binary(Body::from_bytes_stream(stream));
+        let (file, ending) = match format.0 {
+            LedgerFormat::Hledger => (LedgerFile::Journal(body), "journal"),
+            LedgerFormat::Beancount => (LedgerFile::Journal(body), "beancount"),
+            LedgerFormat::Csv => (LedgerFile::Csv(body), "csv"),
+        };
+        Ok(LedgerExport::Sent(file, format!("attachment; filename=\"ledger.{ending}\"")))
+    }
+}
+
+impl From<LedgerFormat> for Format {
+    fn from(format: LedgerFormat) -> Self {
+        match format {
+            LedgerFormat::Hledger => Self::Hledger,
+            LedgerFormat::Beancount => Self::Beancount,
+            LedgerFormat::Csv => Self::Csv,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::money::Fen;
 use crate::refusal::{Failure, Outcome, Refusal};
 
 pub mod api;
+pub mod export;
 mod rules;
 mod store;
 

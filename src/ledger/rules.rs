@@ -45,10 +45,39 @@ impl AccountKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
+    /// Where the account stands in a balance sheet.
+    #[must_use]
+    pub const fn class(self) -> AccountClass {
+        match self {
+            Self::Receivable | Self::Escrow => AccountClass::Assets,
+            Self::Deposit | Self::Payable | Self::Clearing => AccountClass::Liabilities,
+            Self::Rounding => AccountClass::Equity,
+        }
+    }
+
     /// Whether each institution or household has one of its own; of the others a county has one.
     #[must_use]
     pub const fn is_owned(self) -> bool {
         matches!(self, Self::Receivable | Self::Deposit | Self::Payable)
+    }
+}
+
+/// The sides of a balance sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountClass {
+    Assets,
+    Liabilities,
+    Equity,
+}
+
+impl AccountClass {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Assets => "assets",
+            Self::Liabilities => "liabilities",
+            Self::Equity => "equity",
+        }
     }
 }
 

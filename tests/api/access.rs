@@ -83,6 +83,7 @@ record_payout_results    no        no     no     no       no      yes     no    
 list_ledger_accounts     no        no     no     no       no      yes     yes     no
 list_ledger_postings     no        no     no     no       no      yes     yes     no
 get_ledger_entry         no        no     no     no       no      yes     yes     no
+export_ledger            no        no     no     no       no      yes     yes     no
 report_sales             no        no     no     no       yes     yes     yes     no
 report_coverage          no        no     no     no       yes     yes     yes     no
 report_income            no        no     no     no       yes     yes     yes     no
@@ -165,6 +166,7 @@ impl Operation {
             "report_sales" | "report_coverage" | "report_income" => {
                 "?from=2027-01-01&to=2027-03-01".to_owned()
             }
+            "export_ledger" => "?format=csv".to_owned(),
             "get_public_progress" => format!("?region={}", side.home.county),
             _ => String::new(),
         }

@@ -1,5 +1,7 @@
 //! The specification of /v1/ledger, as tests over HTTP.
 
+mod export;
+
 use chrono::NaiveDate;
 use uuid::Uuid;
 use zhuxiao::db::statements_sent;
