@@ -287,39 +287,43 @@ pub async fn change(
     Ok(txn.execute_raw(statement).await?.rows_affected())
 }
 
-/// A statement that changes rows and waits to be sent, alone or together with others.
+/// A statement that changes rows and waits to be sent, alone or together with others. It has no `returning`.
 #[derive(Clone, Debug)]
 pub struct Change {
     pub sql: String,
     pub values: Vec<Value>,
 }
 
-/// Sends changes that do not depend on each other's rows, and answers how many rows the last one changed. PostgreSQL
-/// gets them as one statement, which saves a round trip each and looks at foreign keys when all is written; `SQLite`,
-/// to which there is no way to save, one after the other.
-pub async fn change_together(txn: &WriteTxn, changes: Vec<Change>) -> Result<u64, DbErr> {
+/// Sends changes that do not depend on each other's rows, and answers how many rows each of them changed. PostgreSQL
+/// gets them as one statement, which saves a round trip each, holds locks for a shorter time and looks at foreign keys
+/// when all is written; `SQLite`, to which there is no way to save, one after the other. Both begin with the first.
+pub async fn change_together(txn: &WriteTxn, changes: Vec<Change>) -> Result<Vec<u64>, DbErr> {
     if txn.get_database_backend() == DbBackend::Postgres {
+        #[derive(FromQueryResult)]
+        struct Counts {
+            counts: serde_json::Value,
+        }
         let together = as_one(changes);
-        return change(txn, &together.sql, together.values).await;
+        let counted: Option<Counts> = row(txn, &together.sql, together.values).await?;
+        let counts = counted.map(|row| serde_json::from_value(row.counts)).transpose();
+        return counts.map_err(|error| DbErr::Type(error.to_string())).map(Option::unwrap_or_default);
     }
-    let mut rows_of_last = 0;
+    let mut counts = Vec::with_capacity(changes.len());
     for one in changes {
-        rows_of_last = change(txn, &one.sql, one.values).await?;
+        counts.push(change(txn, &one.sql, one.values).await?);
     }
-    Ok(rows_of_last)
+    Ok(counts)
 }
 
-/// All but the last stand in a `with`; placeholders are counted through.
+/// All stand in a `with` that counts their rows; placeholders are counted through.
 fn as_one(changes: Vec<Change>) -> Change {
-    let (mut parts, mut values) = (Vec::with_capacity(changes.len()), Vec::new());
-    for change in changes {
-        parts.push(counted_from(&change.sql, values.len()));
+    let (mut parts, mut counts, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    for (position, change) in changes.into_iter().enumerate() {
+        parts.push(format!("change{position} as ({} returning 1)", counted_from(&change.sql, values.len())));
+        counts.push(format!("(select count(*) from change{position})"));
         values.extend(change.values);
     }
-    let last = parts.pop().unwrap_or_default();
-    let named = parts.iter().enumerate().map(|(position, sql)| format!("change{position} as ({sql})"));
-    let before = named.collect::<Vec<_>>().join(", ");
-    let sql = if before.is_empty() { last } else { format!("with {before} {last}") };
+    let sql = format!("with {} select json_build_array({}) as counts", parts.join(", "), counts.join(", "));
     Change { sql, values }
 }
 
@@ -487,19 +491,13 @@ mod tests {
         let together = as_one(vec![
             change("insert into one values ($1, $2, $1)", vec![1.into(), 2.into()]),
             change("insert into other values ($10, $1::uuid)", vec![3.into()]),
-            change("insert into last values ($1)", vec![4.into()]),
         ]);
         assert_eq!(
             together.sql,
-            "with change0 as (insert into one values ($1, $2, $1)), \
-             change1 as (insert into other values ($12, $3::uuid)) insert into last values ($4)"
+            "with change0 as (insert into one values ($1, $2, $1) returning 1), \
+             change1 as (insert into other values ($12, $3::uuid) returning 1) \
+             select json_build_array((select count(*) from change0), (select count(*) from change1)) as counts"
         );
-        assert_eq!(together.values.len(), 4);
-    }
-
-    #[test]
-    fn a_change_alone_stays_as_it_is() {
-        let alone = Change { sql: "delete from one where id = $1".to_owned(), values: vec![1.into()] };
-        assert_eq!(as_one(vec![alone.clone()]).sql, alone.sql);
+        assert_eq!(together.values.len(), 3);
     }
 }

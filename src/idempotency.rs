@@ -64,25 +64,24 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// Answers what is stored under `key`, or runs `work`, which begins a transaction and ends it with [`commit`].
+/// Runs `work`, which begins a transaction and ends it with [`commit`]. When something is stored under `key` already,
+/// the effect is rolled back, or was refused as it came too late, and the stored answer is given: a first request, which
+/// most are, does not look for it.
 ///
 /// Refused with [`Refusal::IdempotencyKeyReused`] when the key was used for another request, and with
-/// [`Refusal::IdempotencyKeyInFlight`] while this process works on it. When another process commits the same key
-/// first, our effect is rolled back and its answer is given.
+/// [`Refusal::IdempotencyKeyInFlight`] while this process works on it.
 pub async fn once<T: DeserializeOwned, W: Future<Output = Outcome<Committed<Kept<T>>>>>(
     app: &App,
     key: &Key,
     work: impl Fn() -> W,
 ) -> Outcome<Once<T>> {
     let _claim = app.in_flight.claim(key)?;
-    if let Some(stored) = find(app.db.reader(), key).await? {
-        return replay(key, &stored);
-    }
     match app.db.write(work).await {
         Ok(Kept(value)) => Ok(Once { value, is_replay: false }),
-        Err(Failure::Refused(Refusal::IdempotencyKeyInFlight)) => match find(app.db.reader(), key).await? {
+        // What was done under the key may be why it cannot be done again.
+        Err(Failure::Refused(refusal)) => match find(app.db.reader(), key).await? {
             Some(stored) => replay(key, &stored),
-            None => Err(Refusal::IdempotencyKeyInFlight.into()),
+            None => Err(refusal.into()),
         },
         Err(failure) => Err(failure),
     }
@@ -98,20 +97,25 @@ pub async fn commit<T: Serialize>(
     commit_with(txn, Vec::new(), key, now, value).await
 }
 
-/// As [`commit`], and sends `changes` together with the answer.
+/// As [`commit`], and sends `changes` together with the answer, each with the number of rows it must change. When one
+/// changes another number, the race for them was lost and all is rolled back.
 pub async fn commit_with<T: Serialize>(
     txn: WriteTxn,
-    mut changes: Vec<Change>,
+    changes: Vec<(Change, u64)>,
     key: &Key,
     now: DateTime<Utc>,
     value: T,
 ) -> Outcome<Committed<Kept<T>>> {
+    let (mut changes, expected): (Vec<Change>, Vec<u64>) = changes.into_iter().unzip();
     changes.push(keeping(key, &value, now)?);
-    if db::change_together(&txn, changes).await? == 1 {
-        txn.commit(Kept(value)).await
-    } else {
-        Err(Refusal::IdempotencyKeyInFlight.into())
+    let mut counts = db::change_together(&txn, changes).await?;
+    if counts.pop() != Some(1) {
+        return Err(Refusal::IdempotencyKeyInFlight.into());
     }
+    if counts != expected {
+        return Err(Failure::LostRace);
+    }
+    txn.commit(Kept(value)).await
 }
 
 /// Forgets answers older than [`KEPT_DAYS`], a bounded number at a time.

@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::db::ColumnType::{Date, Integer, Text, Uuid as Id};
-use crate::db::{self, WriteTxn};
+use crate::db::{self, Change, WriteTxn};
 use crate::money::{Fen, Price};
 use crate::quantity::Unit;
 use crate::refusal::{Failure, Outcome};
@@ -200,7 +200,15 @@ pub async fn shift(txn: &WriteTxn, shifts: &[Shift], must_be_on_sale: bool) -> R
     if shifts.is_empty() {
         return Ok(true);
     }
-    let backend = txn.get_database_backend();
+    let movement = movement(txn.get_database_backend(), shifts, must_be_on_sale);
+    let changed = db::change(txn, &movement.sql, movement.values).await?;
+    Ok(changed == u64::try_from(shifts.len()).unwrap_or(u64::MAX))
+}
+
+/// What [`shift`] sends, to be sent together with other changes. As many rows as there are shifts are changed, or the
+/// movement must be rolled back.
+#[must_use]
+pub fn movement(backend: DbBackend, shifts: &[Shift], must_be_on_sale: bool) -> Change {
     let columns =
         [("id", Id), ("offered", Integer), ("held", Integer), ("confirmed", Integer), ("delivered", Integer)];
     // Ids as an array: PostgreSQL drops rows of a locked join when a row it waited for has changed meanwhile.
@@ -235,6 +243,5 @@ pub async fn shift(txn: &WriteTxn, shifts: &[Shift], must_be_on_sale: bool) -> R
             json!(shift.delivered_base),
         ]
     });
-    let changed = db::change(txn, &sql, [db::set_parameter(rows.collect())]).await?;
-    Ok(changed == u64::try_from(shifts.len()).unwrap_or(u64::MAX))
+    Change { sql, values: vec![db::set_parameter(rows.collect())] }
 }

@@ -108,9 +108,6 @@ async fn place_once(
     if plan.needs_expired_holds {
         expire_due(app, &txn, now).await?;
     }
-    if !stock::shift(&txn, &holds(&plan), true).await? {
-        return Err(Failure::LostRace);
-    }
     let ids = draw_ids(app, &plan, now);
     let order = store::NewOrder {
         ids: &ids,
@@ -122,10 +119,17 @@ async fn place_once(
         hold_expires_at: now + TimeDelta::minutes(app.settings.hold_minutes),
     };
     let event = order_event("place_order", county_code, ids.order_id, placed_figures(&ids, &plan));
-    let mut changes = store::additions(app.db.backend(), &order, &plan)?;
-    changes.push(trail::addition(app.db.backend(), &app.ids, now, &caller.actor(), vec![event]));
+    let (backend, holds) = (app.db.backend(), holds(&plan));
+    // The lots first: whoever waits for them has nothing that somebody else waits for.
+    let mut changes = vec![(stock::movement(backend, &holds, true), as_count(holds.len()))];
+    changes.extend(store::additions(backend, &order, &plan)?);
+    changes.push((trail::addition(backend, &app.ids, now, &caller.actor(), vec![event]), 1));
     let view = OrderView::placed(&order, &plan);
     idempotency::commit_with(txn, changes, key, now, view).await
+}
+
+fn as_count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
 }
 
 /// Refuses a plan that leaves a line short which does not allow it.

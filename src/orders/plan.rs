@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
@@ -125,13 +125,7 @@ async fn read_lines(
     let today = business_day(now);
     let product_ids: Vec<Uuid> = request.lines.iter().map(|line| line.product_id).collect();
     let found = products::find_many(connection, &product_ids).await?;
-    let codes: Vec<String> = request
-        .lines
-        .iter()
-        .map(|line| line.region.clone().unwrap_or_else(|| county_code.to_owned()))
-        .collect();
-    let pointers: Vec<String> = (0..codes.len()).map(|index| format!("/lines/{index}/region")).collect();
-    let regions = regions::require_all(connection, &codes, today, &pointers).await?;
+    let region_codes = read_regions(connection, request, county_code, today).await?;
     let mut lines = Vec::with_capacity(request.lines.len());
     for (index, line) in request.lines.iter().enumerate() {
         let product = found.get(&line.product_id).filter(|product| product.county_code == county_code);
@@ -148,12 +142,37 @@ async fn read_lines(
         };
         lines.push(rules::read_line(index, line, &product, today)?);
     }
-    for (region, pointer) in regions.iter().zip(&pointers) {
-        if !region.code.starts_with(county_code) {
-            return Err(Refusal::invalid(pointer.clone(), format!("must lie in county {county_code}")).into());
-        }
+    Ok((lines, region_codes))
+}
+
+/// The region of every line in 12 digits. A line that names none may take from the whole county, which is there because
+/// its institution is, and is not looked up.
+async fn read_regions(
+    connection: &impl ConnectionTrait,
+    request: &OrderRequest,
+    county_code: &str,
+    today: NaiveDate,
+) -> Outcome<Vec<String>> {
+    let named = request
+        .lines
+        .iter()
+        .enumerate()
+        .filter_map(|(index, line)| Some((format!("/lines/{index}/region"), line.region.clone()?)));
+    let (pointers, codes): (Vec<String>, Vec<String>) = named.unzip();
+    let found = if codes.is_empty() {
+        Vec::new()
+    } else {
+        regions::require_all(connection, &codes, today, &pointers).await?
+    };
+    if let Some((_, pointer)) =
+        found.iter().zip(&pointers).find(|(region, _)| !region.code.starts_with(county_code))
+    {
+        return Err(Refusal::invalid(pointer.clone(), format!("must lie in county {county_code}")).into());
     }
-    Ok((lines, regions.into_iter().map(|region| region.code).collect()))
+    let whole_county = format!("{county_code:0<12}");
+    let mut found = found.into_iter().map(|region| region.code);
+    let codes = request.lines.iter().map(|line| line.region.as_ref().and_then(|_| found.next()));
+    Ok(codes.map(|code| code.unwrap_or_else(|| whole_county.clone())).collect())
 }
 
 fn all_wanted(lines: &[Line], region_codes: &[String]) -> Vec<stock::Wanted> {

@@ -89,7 +89,7 @@ pub struct NewOrder<'a> {
 }
 
 /// The statements that add an order with its lines and allocations: three, whatever their number.
-pub fn additions(backend: DbBackend, order: &NewOrder<'_>, plan: &Plan) -> Outcome<Vec<Change>> {
+pub fn additions(backend: DbBackend, order: &NewOrder<'_>, plan: &Plan) -> Outcome<[(Change, u64); 3]> {
     let sql =
         "insert into purchase_order (id, county_code, number, institution_id, policy, state, amount_fen,
                                            placed_by, placed_at, hold_expires_at, version)
@@ -109,9 +109,11 @@ pub fn additions(backend: DbBackend, order: &NewOrder<'_>, plan: &Plan) -> Outco
     let rows = plan.lines.iter().zip(&order.ids.lines).flat_map(|(line, (line_id, part_ids))| {
         line.parts.iter().zip(part_ids).map(|(part, id)| allocation_row(*id, *line_id, part, line, "held", 1))
     });
+    let rows: Vec<_> = rows.collect();
+    let (line_count, part_count) = (super::as_count(plan.lines.len()), super::as_count(rows.len()));
     let lines = lines_addition(backend, order.ids, plan)?;
-    let parts = allocations_addition(backend, order.ids.order_id, order.county_code, rows.collect());
-    Ok(vec![head, lines, parts])
+    let parts = allocations_addition(backend, order.ids.order_id, order.county_code, rows);
+    Ok([(head, 1), (lines, line_count), (parts, part_count)])
 }
 
 fn lines_addition(backend: DbBackend, ids: &PlacedIds, plan: &Plan) -> Outcome<Change> {

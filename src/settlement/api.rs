@@ -59,6 +59,8 @@ pub struct SettlementWithLines {
     pub acceptance_id: Uuid,
     pub institution_id: Uuid,
     pub amount: Yuan,
+    /// The amount as papers of account write it (人民币大写).
+    pub amount_in_capitals: String,
     /// Received from the institution so far.
     pub received: Yuan,
     pub state: SettlementProgress,
@@ -150,6 +152,7 @@ fn with_lines(view: SettlementView, lines: Vec<LineView>) -> SettlementWithLines
         acceptance_id: view.acceptance_id,
         institution_id: view.institution_id,
         amount: Yuan(view.amount),
+        amount_in_capitals: view.amount.in_capitals(),
         received: Yuan(view.received),
         state: view.state.into(),
         settled_on: view.settled_on,

@@ -235,6 +235,7 @@ async fn the_institution_owes_the_sum_of_lines_each_rounded_once() {
     let shown =
         market.world.get(&market.buyer().await, &format!("/v1/settlements/{}", settled.id)).await.ok();
     assert_eq!(shown["amount"], "11.56");
+    assert_eq!(shown["amount_in_capitals"], "人民币壹拾壹元伍角陆分");
     assert_eq!(shown["state"], "open");
     assert_eq!((&shown["settled_on"], &shown["due_on"]), (&"2027-03-01".into(), &"2027-03-31".into()));
     let lines = shown["lines"].as_array().unwrap();
