@@ -66,7 +66,7 @@ impl Check {
         let sets = if self.is_narrowed() { touched::sets() } else { String::new() };
         format!(
             "{sets} select row_id, {told} from (select {} as row_id, {compared} from {}) as compared
-             where {differs} limit {limit}",
+             where {differs} order by row_id limit {limit}",
             self.key, self.source
         )
     }

@@ -393,11 +393,12 @@ fn rendered(text: &str, backend: Option<DbBackend>) -> String {
         let (name, rest) = piece.split_once('}').unwrap();
         let (mark, number) = name.split_at(1);
         let id: Uuid = id(mark.chars().next().unwrap(), number.parse().unwrap());
-        match backend {
-            None => whole.push_str(&id.to_string()),
-            Some(DbBackend::Postgres) => whole.push_str(&format!("'{id}'::uuid")),
-            Some(_) => whole.push_str(&format!("x'{}'", id.simple())),
-        }
+        let written = match backend {
+            None => id.to_string(),
+            Some(DbBackend::Postgres) => format!("'{id}'::uuid"),
+            Some(_) => format!("x'{}'", id.simple()),
+        };
+        whole.push_str(&written);
         whole.push_str(rest);
     }
     let Some((front, call)) = whole.split_once("[replace ") else { return whole };
