@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::clock::business_day;
-use crate::db::{Committed, WriteTxn};
+use crate::db::{Change, Committed, WriteTxn};
 use crate::http::page::{Page, PageRequest};
 use crate::idempotency::{self, Kept, Key, Once};
 use crate::lots::stock::{self, Shift};
@@ -95,37 +95,67 @@ async fn place_once(
     let county_code = buyers_county(caller, request)?;
     let next_number = || app.numbers.next(&app.db, Series::PurchaseOrder, county_code, business_day(now));
     // A number is drawn before the transaction, which may be the only writer there can be, and not for a refused order.
-    let (number, txn, plan) = if must_lock {
+    if must_lock {
         let number = next_number().await?;
         let txn = app.db.begin().await?;
-        let plan = plan::make_locked(app, &txn, request, county_code, now).await?;
-        (number, txn, placeable(plan)?)
-    } else {
-        let plan = plan::make(app, app.db.reader(), request, county_code, now).await?;
-        let plan = placeable(plan)?;
-        (next_number().await?, app.db.begin().await?, plan)
-    };
-    if plan.needs_expired_holds {
-        expire_due(app, &txn, now).await?;
+        let plan = placeable(plan::make_locked(app, &txn, request, county_code, now).await?)?;
+        return place_in(txn, app, key, Placing { caller, request, county_code, number, now }, &plan).await;
     }
-    let ids = draw_ids(app, &plan, now);
-    let order = store::NewOrder {
-        ids: &ids,
-        county_code,
-        number: &number,
-        request,
-        placed_by: caller.principal_id,
-        placed_at: now,
-        hold_expires_at: now + TimeDelta::minutes(app.settings.hold_minutes),
-    };
-    let event = order_event("place_order", county_code, ids.order_id, placed_figures(&ids, &plan));
-    let (backend, holds) = (app.db.backend(), holds(&plan));
-    // The lots first: whoever waits for them has nothing that somebody else waits for.
-    let mut changes = vec![(stock::movement(backend, &holds, true), as_count(holds.len()))];
-    changes.extend(store::additions(backend, &order, &plan)?);
-    changes.push((trail::addition(backend, &app.ids, now, &caller.actor(), vec![event]), 1));
-    let view = OrderView::placed(&order, &plan);
-    idempotency::commit_with(txn, changes, key, now, view).await
+    let plan = placeable(plan::make(app, app.db.reader(), request, county_code, now).await?)?;
+    let placing = Placing { caller, request, county_code, number: next_number().await?, now };
+    if plan.needs_expired_holds {
+        return place_in(app.db.begin().await?, app, key, placing, &plan).await;
+    }
+    let (changes, view) = placing.changes(app, &plan)?;
+    idempotency::commit_at_once(app, changes, key, now, view).await
+}
+
+/// Places in a transaction that has done something already, or must.
+async fn place_in(
+    txn: WriteTxn,
+    app: &App,
+    key: &Key,
+    placing: Placing<'_>,
+    plan: &Plan,
+) -> Outcome<Committed<Kept<OrderView>>> {
+    if plan.needs_expired_holds {
+        expire_due(app, &txn, placing.now).await?;
+    }
+    let (changes, view) = placing.changes(app, plan)?;
+    idempotency::commit_with(txn, changes, key, placing.now, view).await
+}
+
+/// An order that is about to be placed.
+struct Placing<'a> {
+    caller: &'a Caller,
+    request: &'a OrderRequest,
+    county_code: &'a str,
+    number: String,
+    now: DateTime<Utc>,
+}
+
+impl Placing<'_> {
+    /// All that placing writes, with the number of rows each statement must change, and the order as it then is.
+    fn changes(&self, app: &App, plan: &Plan) -> Outcome<(Vec<(Change, u64)>, OrderView)> {
+        let ids = draw_ids(app, plan, self.now);
+        let order = store::NewOrder {
+            ids: &ids,
+            county_code: self.county_code,
+            number: &self.number,
+            request: self.request,
+            placed_by: self.caller.principal_id,
+            placed_at: self.now,
+            hold_expires_at: self.now + TimeDelta::minutes(app.settings.hold_minutes),
+        };
+        let event = order_event("place_order", self.county_code, ids.order_id, placed_figures(&ids, plan));
+        let (backend, holds) = (app.db.backend(), holds(plan));
+        // The lots first: whoever waits for them has nothing that somebody else waits for.
+        let mut changes = vec![(stock::movement(backend, &holds, true), as_count(holds.len()))];
+        changes.extend(store::additions(backend, &order, plan)?);
+        let actor = self.caller.actor();
+        changes.push((trail::addition(backend, &app.ids, self.now, &actor, vec![event]), 1));
+        Ok((changes, OrderView::placed(&order, plan)))
+    }
 }
 
 fn as_count(rows: usize) -> u64 {
