@@ -80,7 +80,7 @@ pub type Apis = (
     ),
     (products::api::Api, lots::api::Api, orders::api::Api, deliveries::api::Api),
     (settlement::api::Api, payments::api::Api, payouts::api::Api, ledger::api::Api),
-    (papers::api::Api, reports::api::Api, audit::api::Api),
+    (papers::api::Api, papers::invoice::api::Api, reports::api::Api, audit::api::Api),
 );
 
 fn apis(app: &App) -> Apis {

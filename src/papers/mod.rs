@@ -21,6 +21,7 @@ pub mod api;
 pub mod content;
 mod facts;
 mod form;
+pub mod invoice;
 mod page;
 mod rules;
 mod store;
