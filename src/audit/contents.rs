@@ -55,7 +55,13 @@ async fn look_at(reader: &Reader, papers: &[PaperRow], findings: &mut Vec<Findin
                     read.push((paper, content));
                 }
             }
-            _ => findings.push(finding(paper.id, 10, "content", ("none of its kind that adds up", None), READABLE)),
+            _ => findings.push(finding(
+                paper.id,
+                10,
+                "content",
+                ("none of its kind that adds up", None),
+                READABLE,
+            )),
         }
     }
     let rows = store::frozen_rows(reader, &statements_of_months(&read)).await?;
@@ -82,7 +88,8 @@ fn month(
     rows: &HashMap<Uuid, store::MonthFigures>,
 ) -> (String, String) {
     let (opening, closing) = (statement.opening, statement.closing);
-    let said = [opening.receivable, closing.receivable, opening.deposit, closing.deposit].map(|fen| fen.get());
+    let said =
+        [opening.receivable, closing.receivable, opening.deposit, closing.deposit].map(|fen| fen.get());
     let is = rows.get(&paper_id).map_or([0; 4], |row| {
         [row.opening_receivable, row.closing_receivable, row.opening_deposit, row.closing_deposit]
     });
@@ -126,7 +133,10 @@ fn first_difference<const N: usize>(
     said.sort_unstable();
     is.sort_unstable();
     let shown = |line: Option<&(Uuid, [i64; N])>| {
-        line.map_or_else(|| "no line".to_owned(), |(id, values)| format!("{id}: {}", figures(values.iter().copied())))
+        line.map_or_else(
+            || "no line".to_owned(),
+            |(id, values)| format!("{id}: {}", figures(values.iter().copied())),
+        )
     };
     let differs = (0..said.len().max(is.len())).find(|&at| said.get(at) != is.get(at));
     differs.map_or_else(Default::default, |at| (shown(said.get(at)), shown(is.get(at))))

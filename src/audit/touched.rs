@@ -25,6 +25,7 @@ pub enum Touched {
     Payment,
     PayoutBatch,
     Payout,
+    BankStatement,
     /// Papers about what was touched, too.
     Paper,
     PaperPrint,
@@ -51,6 +52,7 @@ impl Touched {
             "payment" => Self::Payment,
             "payout_batch" => Self::PayoutBatch,
             "payout" => Self::Payout,
+            "bank_statement" => Self::BankStatement,
             "paper" => Self::Paper,
             "paper_print" => Self::PaperPrint,
             _ => return None,
@@ -73,6 +75,7 @@ impl Touched {
             Self::Payment => "touched_payment",
             Self::PayoutBatch => "touched_payout_batch",
             Self::Payout => "touched_payout",
+            Self::BankStatement => "touched_bank_statement",
             Self::Paper => "touched_paper",
             Self::PaperPrint => "touched_paper_print",
             Self::Entry => "touched_entry",
@@ -119,6 +122,7 @@ pub fn sets() -> String {
         plain("product"),
         plain("reference_price"),
         plain("payment"),
+        plain("bank_statement"),
         widened("payout_batch", format!("select batch_id from payout where id in ({})", told("payout"))),
         (
             "touched_payout".to_owned(),

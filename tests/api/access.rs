@@ -225,7 +225,9 @@ impl Operation {
             "record_payout_results" => {
                 json!({ "results": [{ "payout_id": side.id("payout"), "result": "paid" }] })
             }
-            "issue_paper" => json!({ "kind": "settlement_statement", "settlement_id": side.id("settlement") }),
+            "issue_paper" => {
+                json!({ "kind": "settlement_statement", "settlement_id": side.id("settlement") })
+            }
             _ => return None,
         };
         Some(body)

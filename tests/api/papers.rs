@@ -91,7 +91,10 @@ async fn a_statement_of_a_settlement_says_who_owes_what_and_to_whom() {
     let desk = Desk::open().await;
     let homes = desk.purse.households(2).await;
     let (settlement, paper) = desk.settled(&[(homes[0], 140_000), (homes[1], 950)]).await;
-    assert_eq!((&paper["number"], &paper["kind"]), (&json!("SS-341823-2027-000001"), &json!("settlement_statement")));
+    assert_eq!(
+        (&paper["number"], &paper["kind"]),
+        (&json!("SS-341823-2027-000001"), &json!("settlement_statement"))
+    );
     assert_eq!(paper["settlement_id"], json!(settlement));
     let said = &paper["content"]["settlement_statement"];
     assert_eq!((&said["amount"], &said["institution_name"]), (&json!("1409.50"), &json!("示范学校")));
@@ -133,7 +136,8 @@ async fn the_digest_is_that_of_the_number_and_the_frozen_text() {
     let desk = Desk::open().await;
     let home = desk.purse.households(1).await[0];
     let (_, paper) = desk.settled(&[(home, 500)]).await;
-    let text = desk.purse.world.get(&desk.purse.finance, &format!("{}/file?format=json", path_of(&paper))).await;
+    let text =
+        desk.purse.world.get(&desk.purse.finance, &format!("{}/file?format=json", path_of(&paper))).await;
     assert_eq!(text.header("content-type"), "application/json; charset=utf-8");
     let digested = format!("{}\n{}", paper["number"].as_str().unwrap(), text.text);
     assert_eq!(paper["digest"], zhuxiao::id::secret_hash(&digested));
@@ -165,7 +169,9 @@ async fn a_statement_of_a_month_begins_and_ends_with_the_balances_of_the_ledger(
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| [one["kind"].as_str().unwrap(), one["amount"].as_str().unwrap(), one["deposit"].as_str().unwrap()])
+        .map(|one| {
+            [one["kind"].as_str().unwrap(), one["amount"].as_str().unwrap(), one["deposit"].as_str().unwrap()]
+        })
         .collect();
     assert_eq!(moved.len(), 4, "{moved:?}");
     for expected in [
@@ -212,8 +218,14 @@ async fn a_slip_says_what_a_household_was_paid_and_for_what_and_is_for_its_own_p
     let said = &slip["content"]["payment_slip"];
     assert_eq!((&said["amount"], &said["account"]), (&json!("325.04"), &json!("****0018")));
     assert_eq!(said["amount_in_capitals"], "人民币叁佰贰拾伍元零肆分");
-    assert_eq!((&said["household_name"], &said["batch_number"]), (&json!("示*户"), &json!("PB-341823-2027-000001")));
-    assert_eq!((&said["lines"][0]["paid"], &said["lines"][0]["product_name"]), (&json!("325.04"), &json!("tea")));
+    assert_eq!(
+        (&said["household_name"], &said["batch_number"]),
+        (&json!("示*户"), &json!("PB-341823-2027-000001"))
+    );
+    assert_eq!(
+        (&said["lines"][0]["paid"], &said["lines"][0]["product_name"]),
+        (&json!("325.04"), &json!("tea"))
+    );
     assert!(said["lines"][0]["order_number"].as_str().unwrap().starts_with("PO-341823-2027-"));
     let world = &desk.purse.world;
     let own = world.person(Role::Household, Place::Household(household)).await;
@@ -224,7 +236,10 @@ async fn a_slip_says_what_a_household_was_paid_and_for_what_and_is_for_its_own_p
     assert_eq!(world.get(&own, PAPERS).await.ok()["items"].as_array().unwrap().len(), 1);
     for stranger in [&neighbour, &school] {
         world.get(stranger, &path_of(&slip)).await.refused(404, "not_found");
-        world.post(stranger, &format!("{}/prints", path_of(&slip)), json!(null)).await.refused(404, "not_found");
+        world
+            .post(stranger, &format!("{}/prints", path_of(&slip)), json!(null))
+            .await
+            .refused(404, "not_found");
         assert_eq!(world.get(stranger, PAPERS).await.ok()["items"], json!([]));
     }
     desk.purse.audited().await;

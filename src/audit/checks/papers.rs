@@ -15,10 +15,20 @@ pub fn checks(dialect: Dialect) -> Vec<Check> {
     let mut checks = vec![gap_free(dialect), blocks_of_orders(), known_series()];
     checks.extend(TABLES.into_iter().chain(["purchase_order"]).map(|table| counted(dialect, table)));
     for column in ["number", "digest"] {
-        checks.push(as_last_worded(dialect, "paper", column, "a paper is as the trail says that it was issued"));
+        checks.push(as_last_worded(
+            dialect,
+            "paper",
+            column,
+            "a paper is as the trail says that it was issued",
+        ));
     }
     checks.extend([of_its_kind(dialect), corrected(dialect), copies(dialect)]);
-    checks.push(as_last_written(dialect, "paper_print", "copy_no", "a copy has the number that the trail says"));
+    checks.push(as_last_written(
+        dialect,
+        "paper_print",
+        "copy_no",
+        "a copy has the number that the trail says",
+    ));
     checks
 }
 

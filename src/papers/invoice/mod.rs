@@ -79,7 +79,8 @@ pub async fn data(app: &App, caller: &Caller, settlement_id: Uuid) -> Outcome<In
         ways.entry(treatment).or_default().push(row);
     }
     let groups = ways.into_iter().map(|(treatment, rows)| {
-        let rate = rules::rate_on(&rates, treatment, head.settled_on).ok_or_else(|| no_rate(head.settled_on))?;
+        let rate =
+            rules::rate_on(&rates, treatment, head.settled_on).ok_or_else(|| no_rate(head.settled_on))?;
         group(rate.clone(), rows)
     });
     Ok(InvoiceData {
@@ -104,7 +105,8 @@ fn group(rate: TaxRate, rows: Vec<store::LineRow>) -> Outcome<Group> {
     let split = rules::split(&rate, &amounts);
     let has_deduction = rate.deduction.is_some();
     let mut deductions = split.deductions.iter().copied();
-    let lines = rows.into_iter().zip(split.taxes.iter().copied()).map(|(row, tax)| line(row, tax, deductions.next()));
+    let lines =
+        rows.into_iter().zip(split.taxes.iter().copied()).map(|(row, tax)| line(row, tax, deductions.next()));
     Ok(Group {
         lines: lines.collect::<Outcome<_>>()?,
         amount: amounts.into_iter().sum(),

@@ -126,7 +126,9 @@ pub struct DatedRate {
 pub fn rate_on(rates: &[TaxRate], treatment: Treatment, day: NaiveDate) -> Option<&TaxRate> {
     rates
         .iter()
-        .filter(|rate| rate.treatment == treatment && rate.from_on <= day && rate.to_on.is_none_or(|to| day <= to))
+        .filter(|rate| {
+            rate.treatment == treatment && rate.from_on <= day && rate.to_on.is_none_or(|to| day <= to)
+        })
         .max_by_key(|rate| rate.from_on)
 }
 

@@ -52,7 +52,8 @@ async fn a_page_shows_what_a_product_is_called_and_never_runs_it() {
     desk.purse.world.execute(name, Vec::new()).await;
     let home = desk.purse.households(1).await[0];
     let (_, paper) = desk.settled(&[(home, 500)]).await;
-    let page = desk.purse.world.get(&desk.purse.finance, &format!("{}/file?format=html", path_of(&paper))).await;
+    let page =
+        desk.purse.world.get(&desk.purse.finance, &format!("{}/file?format=html", path_of(&paper))).await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     let policy = page.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none'; style-src 'nonce-"), "{policy}");

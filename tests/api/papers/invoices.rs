@@ -60,7 +60,10 @@ async fn what_a_member_of_a_cooperative_grew_is_invoiced_by_the_cooperative() {
     let treatments: Vec<&Json> =
         data["groups"].as_array().unwrap().iter().map(|group| &group["treatment"]).collect();
     assert_eq!(treatments, ["self_produced", "cooperative"]);
-    assert_eq!((&data["groups"][0]["amount"], &data["groups"][1]["amount"]), (&json!("2.00"), &json!("1.00")));
+    assert_eq!(
+        (&data["groups"][0]["amount"], &data["groups"][1]["amount"]),
+        (&json!("2.00"), &json!("1.00"))
+    );
 }
 
 #[tokio::test]
@@ -73,7 +76,13 @@ async fn made_goods_are_taxed_by_the_rate_of_the_day_of_the_sale() {
     assert_eq!(desk.purse.world.clock.today().to_string(), "2028-01-01");
     let after = desk.purse.sold(&[(home, 10_300)]).await;
     let data = data_of(&desk, before).await;
-    assert_eq!((&data["groups"][0]["rate"], &data["net"], &data["tax"]), (&json!("0.01"), &json!("100.00"), &json!("1.00")));
+    assert_eq!(
+        (&data["groups"][0]["rate"], &data["net"], &data["tax"]),
+        (&json!("0.01"), &json!("100.00"), &json!("1.00"))
+    );
     let data = data_of(&desk, after).await;
-    assert_eq!((&data["groups"][0]["rate"], &data["net"], &data["tax"]), (&json!("0.03"), &json!("100.00"), &json!("3.00")));
+    assert_eq!(
+        (&data["groups"][0]["rate"], &data["net"], &data["tax"]),
+        (&json!("0.03"), &json!("100.00"), &json!("3.00"))
+    );
 }

@@ -70,7 +70,10 @@ async fn a_total_that_is_not_the_sum_of_its_lines_and_a_text_that_cannot_be_read
 #[tokio::test]
 async fn a_row_that_changed_after_its_paper_was_issued_makes_the_paper_differ() {
     let (desk, id, _, _) = one_paper().await;
-    desk.purse.world.execute("update settlement_line set quantity_base = quantity_base + 1", Vec::new()).await;
+    desk.purse
+        .world
+        .execute("update settlement_line set quantity_base = quantity_base + 1", Vec::new())
+        .await;
     let findings = found(&desk).await;
     let differs = findings.iter().find(|found| found.row_id == id).unwrap();
     assert_eq!(differs.column, "content");
