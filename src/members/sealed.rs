@@ -27,6 +27,11 @@ const FILE_BYTES_MAX: u64 = 64 << 10;
 pub enum Sealed {
     HouseholdPhone,
     HouseholdBankAccount,
+    /// Of the payee a payout was instructed for; the row is the payout's.
+    PayoutPayeeName,
+    PayoutPayeeAccount,
+    /// The account that a payout batch is paid from.
+    PayoutBatchDebtorAccount,
 }
 
 /// The keys, read from their file on first need.
@@ -59,6 +64,9 @@ impl Sealed {
         let column = match self {
             Self::HouseholdPhone => "household.phone",
             Self::HouseholdBankAccount => "household.bank_account",
+            Self::PayoutPayeeName => "payout_payee.name",
+            Self::PayoutPayeeAccount => "payout_payee.account",
+            Self::PayoutBatchDebtorAccount => "payout_batch.debtor_account",
         };
         format!("{column}:{row}")
     }

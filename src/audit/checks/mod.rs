@@ -5,6 +5,7 @@ mod ledger;
 mod orders;
 mod papers;
 mod payments;
+mod payouts;
 mod settlements;
 mod stock;
 mod trail;
@@ -72,7 +73,7 @@ impl Check {
     }
 }
 
-/// Every check, in the order of the goods: stock, orders, settlements, payments, ledger, papers, trail.
+/// Every check, in the order of the goods: stock, orders, settlements, payments, payouts, ledger, papers, trail.
 #[must_use]
 pub fn all(dialect: Dialect) -> Vec<Check> {
     [
@@ -80,6 +81,7 @@ pub fn all(dialect: Dialect) -> Vec<Check> {
         orders::checks(dialect),
         settlements::checks(dialect),
         payments::checks(dialect),
+        payouts::checks(dialect),
         ledger::checks(dialect),
         papers::checks(dialect),
         trail::checks(dialect),
