@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::rules::{BankResult, BatchState, Instructed, PayoutState, Share};
+use super::rules::{BankResult, BatchState, Instructed, PayoutState, ReturnCode, Share};
 use super::{BatchView, payees};
 use crate::app::App;
 use crate::db::WriteTxn;
@@ -110,7 +110,7 @@ pub fn payout_instructed(payout: &Instructed) -> Told {
 pub fn payout_answered(payout: &Instructed, result: &BankResult) -> Told {
     let more = json!({
         "reason": result.reason(),
-        "return_code": result.return_code().map(|code| code.as_str()),
+        "return_code": result.return_code().map(ReturnCode::as_str),
     });
     of_payout(payout, result.state(), more)
 }

@@ -221,14 +221,14 @@ pub async fn list_payouts(
 ) -> Result<Vec<PayoutRow>, DbErr> {
     let limit = i64::try_from(request.limit.saturating_add(1)).unwrap_or(i64::MAX);
     let mut values: Vec<Value> = vec![batch_id.into(), limit.into()];
-    let mut conditions = String::new();
+    let mut conditions = vec!["payout.batch_id = $1".to_owned()];
     if let Some(before) = request.before {
         values.push(before.into());
-        conditions.push_str(&format!(" and payout.id < ${}", values.len()));
+        conditions.push(format!("payout.id < ${}", values.len()));
     }
     if let Some(state) = state {
         values.push(state.as_str().into());
-        conditions.push_str(&format!(" and {SEEN_STATE} = ${}", values.len()));
+        conditions.push(format!("{SEEN_STATE} = ${}", values.len()));
     }
     let sql = format!(
         "select payout.id, payout.household_id, household.head_name, household.village_code, payee.account_sealed,
@@ -236,7 +236,8 @@ pub async fn list_payouts(
                 payout.return_reason, payout.retry_allowed_at, payout.instruction_entry_id, payout.result_entry_id
          from payout join household on household.id = payout.household_id
          left join payout_payee payee on payee.payout_id = payout.id
-         where payout.batch_id = $1{conditions} order by payout.id desc limit $2"
+         where {} order by payout.id desc limit $2",
+        conditions.join(" and ")
     );
     db::rows(connection, &sql, values).await
 }

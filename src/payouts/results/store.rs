@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::super::Step;
-use super::super::rules::{BankResult, Instructed};
+use super::super::rules::{BankResult, Instructed, ReturnCode};
 use super::super::store::{InstructedRow, SEEN_STATE};
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::money::Fen;
@@ -48,7 +48,7 @@ pub async fn store_results(
         vec![
             db::set_id(payout.id),
             json!(result.state().as_str()),
-            json!(result.return_code().map(|code| code.as_str())),
+            json!(result.return_code().map(ReturnCode::as_str)),
             json!(result.reason()),
         ]
     });
