@@ -7,6 +7,7 @@ mod papers;
 mod payments;
 mod payouts;
 mod settlements;
+mod statements;
 mod stock;
 mod trail;
 
@@ -73,7 +74,8 @@ impl Check {
     }
 }
 
-/// Every check, in the order of the goods: stock, orders, settlements, payments, payouts, ledger, papers, trail.
+/// Every check, in the order of the goods: stock, orders, settlements, payments, payouts, statements, ledger, papers,
+/// trail.
 #[must_use]
 pub fn all(dialect: Dialect) -> Vec<Check> {
     [
@@ -82,6 +84,7 @@ pub fn all(dialect: Dialect) -> Vec<Check> {
         settlements::checks(dialect),
         payments::checks(dialect),
         payouts::checks(dialect),
+        statements::checks(dialect),
         ledger::checks(dialect),
         papers::checks(dialect),
         trail::checks(dialect),
