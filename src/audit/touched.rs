@@ -25,6 +25,7 @@ pub enum Touched {
     Payment,
     PayoutBatch,
     Payout,
+    PayoutLeftOut,
     BankStatement,
     /// Papers about what was touched, too.
     Paper,
@@ -52,6 +53,7 @@ impl Touched {
             "payment" => Self::Payment,
             "payout_batch" => Self::PayoutBatch,
             "payout" => Self::Payout,
+            "payout_left_out" => Self::PayoutLeftOut,
             "bank_statement" => Self::BankStatement,
             "paper" => Self::Paper,
             "paper_print" => Self::PaperPrint,
@@ -75,6 +77,7 @@ impl Touched {
             Self::Payment => "touched_payment",
             Self::PayoutBatch => "touched_payout_batch",
             Self::Payout => "touched_payout",
+            Self::PayoutLeftOut => "touched_payout_left_out",
             Self::BankStatement => "touched_bank_statement",
             Self::Paper => "touched_paper",
             Self::PaperPrint => "touched_paper_print",
@@ -122,6 +125,7 @@ pub fn sets() -> String {
         plain("product"),
         plain("reference_price"),
         plain("payment"),
+        plain("payout_left_out"),
         plain("bank_statement"),
         widened("payout_batch", format!("select batch_id from payout where id in ({})", told("payout"))),
         (

@@ -129,8 +129,8 @@ def money_out(maker, approver, dice):
             continue
         path = f"/v1/payout_batches/{batch.answer.body['id']}"
         yield Request("approve_payout_batch", approver, f"{path}/approve")
-        whole = yield Request("get_payout_batch", maker, path, method="GET")
-        results = [result_of(payout, dice) for payout in whole.answer.body["payouts"]]
+        payouts = yield Request("list_payouts", maker, f"{path}/payouts?limit=200", method="GET")
+        results = [result_of(payout, dice) for payout in payouts.answer.body["items"]]
         cut = dice.between(0, len(results) - 1)
         for part in filter(None, (results[:cut], results[cut:])):
             yield Request("record_payout_results", maker, f"{path}/results", {"results": part})
