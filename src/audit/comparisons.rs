@@ -29,6 +29,14 @@ pub struct Side {
     pub amount: Fen,
 }
 
+impl Comparison {
+    /// Left less right; the largest figure there is when it is beyond that.
+    #[must_use]
+    pub fn difference(&self) -> Fen {
+        self.left.amount.checked_sub(self.right.amount).unwrap_or(Fen::new(i64::MAX))
+    }
+}
+
 /// A day as the rows know it: business days, and moments before the next one began.
 #[derive(Clone, Copy, Debug)]
 pub struct AsOf {

@@ -1,5 +1,5 @@
-//! What the audit found, as problems: one for every row that differs. A whole audit also closes those of differences that
-//! it finds no more.
+//! What the audit found and what the bank tells otherwise, as problems: one for every row that differs. A whole audit also
+//! closes those of differences that it finds no more.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -9,8 +9,14 @@ use uuid::Uuid;
 use super::rules::{self, Rule, State};
 use super::{ProblemView, Refreshed, claim, end, open, store};
 use crate::app::App;
+use crate::audit::bank::{self, CountyReconciliation};
 use crate::audit::{self, Finding, Verdict};
+use crate::members::access::CountyScope;
+use crate::money::Fen;
 use crate::refusal::Outcome;
+
+/// The name under which a finished whole audit is noted.
+const AUDITED: &str = "audited";
 
 /// Problems written by one transaction.
 const CHUNK: usize = 1_000;
@@ -35,50 +41,64 @@ pub async fn sweep(app: &App) -> Outcome<Option<Refreshed>> {
     refresh(app).await.map(Some)
 }
 
-/// Raises what a verdict found and closes what it found no more. Only a whole one in which no check was cut short knows
-/// that a difference is gone.
+/// Raises what a verdict found and closes what it found no more, and compares the banks' balances anew. Only a whole
+/// verdict in which no check was cut short knows that a difference is gone.
 pub async fn take(app: &App, verdict: &Verdict, is_whole: bool) -> Outcome<Refreshed> {
     let mut keys = HashSet::new();
-    let findings: Vec<&Finding> =
-        verdict.findings.iter().filter(|finding| keys.insert(key_of(finding))).collect();
-    let mut done = Refreshed::default();
-    if is_whole && verdict.cut.is_empty() {
-        done.closed = close_gone(app, &keys).await?;
+    let rows = verdict.findings.iter().filter(|finding| finding.what != audit::BANK_AGREES);
+    let rows: Vec<&Finding> = rows.filter(|finding| keys.insert(key_of(finding))).collect();
+    let counties = counties_of(app, &rows).await?;
+    let problems = rows.into_iter().map(|finding| of_finding(app, finding, &counties)).collect();
+    let knows_what_is_gone = is_whole && verdict.cut.is_empty();
+    let of_rows = bring_up(app, Rule::AuditDifference, problems, knows_what_is_gone).await?;
+    let of_banks = bring_up(app, Rule::BankBalanceDiffers, bank_problems(app).await?, true).await?;
+    if is_whole {
+        let noted = app.db.write(|| async {
+            let txn = app.db.begin().await?;
+            store::note_run(&txn, AUDITED, app.clock.now()).await?;
+            txn.commit(()).await
+        });
+        noted.await?;
     }
-    let standing = store::standing_keys(app.db.reader(), Rule::AuditDifference).await?;
-    let new: Vec<&Finding> =
-        findings.into_iter().filter(|finding| !standing.contains_key(&key_of(finding))).collect();
-    let counties = counties_of(app, &new).await?;
-    for chunk in new.chunks(CHUNK) {
-        done.opened += app
-            .db
-            .write(|| async {
-                let txn = app.db.begin().await?;
-                let problems = chunk.iter().map(|finding| problem_of(app, finding, &counties)).collect();
-                let opened = open(&txn, app, problems).await?;
-                txn.commit(opened).await
-            })
-            .await?;
+    Ok(Refreshed { opened: of_rows.opened + of_banks.opened, closed: of_rows.closed + of_banks.closed })
+}
+
+/// Brings the rows of a rule up to the problems that there are now.
+async fn bring_up(
+    app: &App,
+    rule: Rule,
+    mut problems: Vec<ProblemView>,
+    knows_what_is_gone: bool,
+) -> Outcome<Refreshed> {
+    let mut done = Refreshed::default();
+    let mut standing = store::standing_keys(app.db.reader(), rule).await?;
+    problems.retain(|problem| standing.remove(&problem.case_key).is_none());
+    let gone: Vec<store::Gone> = standing.into_values().filter(|_| knows_what_is_gone).collect();
+    for chunk in gone.chunks(CHUNK) {
+        let closed = app.db.write(|| async {
+            let txn = app.db.begin().await?;
+            let closed = end(&txn, app, chunk).await?;
+            txn.commit(closed).await
+        });
+        done.closed += closed.await?;
+    }
+    for chunk in problems.chunks(CHUNK) {
+        let opened = app.db.write(|| async {
+            let txn = app.db.begin().await?;
+            let opened = open(&txn, app, chunk).await?;
+            txn.commit(opened).await
+        });
+        done.opened += opened.await?;
     }
     Ok(done)
 }
 
-async fn close_gone(app: &App, found: &HashSet<String>) -> Outcome<usize> {
-    let mut closed = 0;
-    let standing = store::standing_keys(app.db.reader(), Rule::AuditDifference).await?;
-    let gone: Vec<store::Gone> =
-        standing.into_iter().filter(|(key, _)| !found.contains(key)).map(|(_, row)| row).collect();
-    for chunk in gone.chunks(CHUNK) {
-        closed += app
-            .db
-            .write(|| async {
-                let txn = app.db.begin().await?;
-                let closed = end(&txn, app, chunk).await?;
-                txn.commit(closed).await
-            })
-            .await?;
-    }
-    Ok(closed)
+/// One for every county whose bank tells of another balance than its books. The key is county and amount: a difference
+/// that a person has explained is none again until it is another one.
+async fn bank_problems(app: &App) -> Outcome<Vec<ProblemView>> {
+    let all = bank::reconcile(app.db.reader(), &CountyScope::all(), bank::WHENEVER).await?;
+    let differs = all.into_iter().filter(|county| county.told.difference != Fen::ZERO);
+    Ok(differs.map(|county| of_bank(app, &county)).collect())
 }
 
 /// The same for every finding about the same value of the same row.
@@ -106,24 +126,47 @@ async fn counties_of(app: &App, findings: &[&Finding]) -> Outcome<HashMap<Uuid, 
     Ok(counties)
 }
 
-fn problem_of(app: &App, finding: &Finding, counties: &HashMap<Uuid, String>) -> ProblemView {
-    let duty = Rule::AuditDifference.duty();
+fn of_finding(app: &App, finding: &Finding, counties: &HashMap<Uuid, String>) -> ProblemView {
     let subject_id = id_of(finding);
     let county = subject_id.and_then(|id| counties.get(&id).cloned());
     let county_code = county.or_else(|| county_of_series(finding)).unwrap_or_else(|| ALL_COUNTIES.to_owned());
-    let now = app.clock.now();
+    ProblemView {
+        case_key: key_of(finding),
+        subject_kind: finding.table.to_owned(),
+        subject_id,
+        detail: detail_of(finding),
+        ..of_county(app, Rule::AuditDifference, county_code)
+    }
+}
+
+fn of_bank(app: &App, county: &CountyReconciliation) -> ProblemView {
+    let told = &county.told;
+    ProblemView {
+        case_key: county.difference_key(),
+        subject_id: county.newest().map(|account| account.statement_id),
+        detail: format!(
+            "{}银行存款{}元,账面专户{}元;调节后银行{}元,账面{}元,相差{}元。请查明期初余额、缺少的对账单或重复的分录。",
+            county.as_of, told.bank, told.book, told.bank_adjusted, told.book_adjusted, told.difference
+        ),
+        ..of_county(app, Rule::BankBalanceDiffers, county.county_code.clone())
+    }
+}
+
+/// A problem of a whole county that names no case yet.
+fn of_county(app: &App, rule: Rule, county_code: String) -> ProblemView {
+    let (duty, now) = (rule.duty(), app.clock.now());
     ProblemView {
         id: app.ids.next(now),
         region_code: format!("{county_code}000000"),
         county_code,
-        rule: Rule::AuditDifference,
-        case_key: key_of(finding),
-        subject_kind: finding.table.to_owned(),
-        subject_id,
+        rule,
+        case_key: String::new(),
+        subject_kind: duty.subject_kind.to_owned(),
+        subject_id: None,
         household_id: None,
         institution_id: None,
         title: duty.title.to_owned(),
-        detail: detail_of(finding),
+        detail: String::new(),
         owner: duty.owner,
         due_on: rules::due_on(app.clock.today(), duty.days),
         state: State::Open,

@@ -237,20 +237,20 @@ async fn refresh_rule(app: &App, rule: Rule) -> Outcome<Refreshed> {
             let gone = store::gone(&txn, rule, begun_by, word_until, PER_RULE_MAX).await?;
             let closed = end(&txn, app, &gone).await?;
             let cases = store::new_cases(&txn, rule, begun_by, PER_RULE_MAX).await?;
-            let problems = cases.iter().map(|case| problem_of(app, rule, case)).collect();
-            let opened = open(&txn, app, problems).await?;
+            let problems: Vec<_> = cases.iter().map(|case| problem_of(app, rule, case)).collect();
+            let opened = open(&txn, app, &problems).await?;
             txn.commit(Refreshed { opened, closed }).await
         })
         .await
 }
 
 /// Adds problems that rules found and that have no row yet; answers how many there were.
-async fn open(txn: &WriteTxn, app: &App, problems: Vec<ProblemView>) -> Outcome<usize> {
+async fn open(txn: &WriteTxn, app: &App, problems: &[ProblemView]) -> Outcome<usize> {
     if problems.is_empty() {
         return Ok(0);
     }
     let now = app.clock.now();
-    let added = store::insert(txn, &problems, now).await?;
+    let added = store::insert(txn, problems, now).await?;
     let is_added = |problem: &&ProblemView| added.contains(&problem.id);
     let events = problems.iter().filter(is_added).map(|problem| raised("raise_problem", problem)).collect();
     trail::record(txn, &app.ids, now, &rules_themselves(), events).await?;

@@ -27,6 +27,8 @@ pub enum Rule {
     PaymentOverdue,
     /// The audit found a row that is not what the other rows say.
     AuditDifference,
+    /// The bank tells of another balance than the books, and nothing explains it.
+    BankBalanceDiffers,
 }
 
 /// Who has to close a problem.
@@ -62,7 +64,13 @@ pub struct Duty {
 }
 
 impl Rule {
-    pub const ALL: [Self; 4] = [Self::ByHand, Self::PayoutReturned, Self::PaymentOverdue, Self::AuditDifference];
+    pub const ALL: [Self; 5] = [
+        Self::ByHand,
+        Self::PayoutReturned,
+        Self::PaymentOverdue,
+        Self::AuditDifference,
+        Self::BankBalanceDiffers,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -71,6 +79,7 @@ impl Rule {
             Self::PayoutReturned => "payout_returned",
             Self::PaymentOverdue => "payment_overdue",
             Self::AuditDifference => "audit_difference",
+            Self::BankBalanceDiffers => "bank_balance_differs",
         }
     }
 
@@ -115,6 +124,14 @@ impl Rule {
                 grace_days: 0,
                 hand_closing: HandClosing::Refused,
             },
+            Self::BankBalanceDiffers => Duty {
+                subject_kind: "bank_statement",
+                title: "银行存款与账面不符",
+                owner: Owner::Finance,
+                days: 3,
+                grace_days: 0,
+                hand_closing: HandClosing::Holds,
+            },
         }
     }
 
@@ -129,7 +146,7 @@ impl Rule {
     pub fn detail(self, case: &Case) -> String {
         let Case { paper, amount, began_on, remark, .. } = case;
         match self {
-            Self::ByHand | Self::AuditDifference => remark.clone(),
+            Self::ByHand | Self::AuditDifference | Self::BankBalanceDiffers => remark.clone(),
             Self::PayoutReturned => {
                 format!("{paper}中{amount}元于{began_on}被银行退回:{remark}。请核对农户收款账户,更正后重新付款。")
             }

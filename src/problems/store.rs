@@ -341,7 +341,7 @@ pub async fn counties_of(
         "payout_part" => "payout",
         "household" | "institution" | "product" | "lot" | "purchase_order" | "allocation" | "delivery"
         | "settlement" | "settlement_line" | "payment" | "payout_batch" | "payout" | "ledger_account"
-        | "ledger_entry" | "audit_event" | "problem" => table,
+        | "ledger_entry" | "audit_event" | "problem" | "bank_statement" | "bank_statement_line" => table,
         _ => "(select id, county_code from audit_event where false)",
     };
     let sql = format!(
@@ -368,6 +368,14 @@ pub async fn last_run(
     }
     let sql = "select run_at from problem_run where name = $1";
     Ok(db::row::<Row>(connection, sql, [name.into()]).await?.map(|row| row.run_at))
+}
+
+/// Notes that something has run.
+pub async fn note_run(txn: &WriteTxn, name: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
+    let sql = "insert into problem_run (name, run_at) values ($1, $2)
+               on conflict (name) do update set run_at = excluded.run_at";
+    db::change(txn, sql, [name.into(), now.into()]).await?;
+    Ok(())
 }
 
 /// Notes that something runs now; `false` when another process was first. `before` is what [`last_run`] answered.
