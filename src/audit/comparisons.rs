@@ -59,12 +59,8 @@ pub async fn compare(
         format!("({}) as l{at}, ({}) as r{at}, ({}) as n{at}", one.left.1, one.right.1, one.rows)
     });
     let sql = format!("{DATES} select {}", figures.collect::<Vec<_>>().join(", "));
-    let values = [
-        counties.from.clone().into(),
-        counties.before.clone().into(),
-        as_of.day.into(),
-        as_of.before.into(),
-    ];
+    let values =
+        [counties.from.clone().into(), counties.before.clone().into(), as_of.day.into(), as_of.before.into()];
     let statement = Statement::from_sql_and_values(backend, sql, values);
     let row = connection.query_one_raw(statement).await?;
     let row = row.ok_or_else(|| DbErr::Custom("a comparison answered no row".to_owned()))?;
@@ -279,7 +275,10 @@ fn stored() -> Compared {
     Compared {
         name: "stored_balances",
         title: "科目余额",
-        left: ("存储的借方余额", total(&format!("{accounts} and account.balance_fen > 0"), "account.balance_fen")),
+        left: (
+            "存储的借方余额",
+            total(&format!("{accounts} and account.balance_fen > 0"), "account.balance_fen"),
+        ),
         right: (
             "分录重算的借方余额",
             format!(

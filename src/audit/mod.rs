@@ -10,7 +10,7 @@ mod touched;
 
 pub mod api;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
 
@@ -54,7 +54,8 @@ pub struct Verdict {
 }
 
 /// What a bank's balance must be.
-pub const BANK_AGREES: &str = "the bank's balance is what escrow holds, but for what stands on one side alone";
+pub const BANK_AGREES: &str =
+    "the bank's balance is what escrow holds, but for what stands on one side alone";
 
 /// Recomputes every invariant that the database can show, and answers the rows that differ.
 pub async fn verify(reader: &Reader) -> Outcome<Vec<Finding>> {

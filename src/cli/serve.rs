@@ -90,12 +90,16 @@ async fn keep_house(app: App) {
     }
 }
 
-/// Audits the whole database every `audit_hours`, in one of all processes. It takes its time and keeps no house waiting.
+/// Compares the books with the banks every hour and audits the whole database every `audit_hours`, in one of all
+/// processes. It takes its time and keeps no house waiting.
 async fn keep_books(app: App) {
     let mut pause = tokio::time::interval(BOOKS_PAUSE);
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         pause.tick().await;
+        if let Err(failure) = problems::differences::sweep_banks(&app).await {
+            tracing::warn!(%failure, "the books could not be compared with the banks");
+        }
         match problems::differences::sweep(&app).await {
             Ok(Some(done)) => tracing::info!(opened = done.opened, closed = done.closed, "audited"),
             Ok(None) => {}

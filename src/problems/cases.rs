@@ -7,12 +7,16 @@
 
 use super::rules::Rule;
 
-/// The cases of a rule; none for what persons raise, and for what the audit and the bank
-/// tell (`differences.rs`).
+/// The cases of a rule; none for what persons raise, and for what the audit and
+/// the banks tell (`differences.rs`).
 #[must_use]
 pub const fn query(rule: Rule) -> Option<&'static str> {
     match rule {
-        Rule::ByHand | Rule::AuditDifference | Rule::BankBalanceDiffers => None,
+        Rule::ByHand
+        | Rule::AuditDifference
+        | Rule::BankBalanceDiffers
+        | Rule::StatementLineUnmatched
+        | Rule::BookedNotAtBank => None,
         Rule::PayoutReturned => Some(PAYOUT_RETURNED),
         Rule::PaymentOverdue => Some(PAYMENT_OVERDUE),
     }

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::rules::{self, Rule, State};
-use super::{ProblemView, Refreshed, claim, end, open, store};
+use super::rules::{self, Case, Rule, State};
+use super::{ProblemView, Refreshed, claim, end, open, problem_of, store};
 use crate::app::App;
-use crate::audit::bank::{self, CountyReconciliation};
+use crate::audit::bank::{self, CountyReconciliation, Item};
 use crate::audit::{self, Finding, Verdict};
 use crate::members::access::CountyScope;
 use crate::money::Fen;
@@ -17,6 +17,12 @@ use crate::refusal::Outcome;
 
 /// The name under which a finished whole audit is noted.
 const AUDITED: &str = "audited";
+
+/// How often banks are compared besides the audit.
+const BANKS_PAUSE: TimeDelta = TimeDelta::hours(1);
+
+/// Problems of one rule raised at a time.
+const OPENED_MAX: usize = 10_000;
 
 /// Problems written by one transaction.
 const CHUNK: usize = 1_000;
@@ -50,8 +56,8 @@ pub async fn take(app: &App, verdict: &Verdict, is_whole: bool) -> Outcome<Refre
     let counties = counties_of(app, &rows).await?;
     let problems = rows.into_iter().map(|finding| of_finding(app, finding, &counties)).collect();
     let knows_what_is_gone = is_whole && verdict.cut.is_empty();
-    let of_rows = bring_up(app, Rule::AuditDifference, problems, knows_what_is_gone).await?;
-    let of_banks = bring_up(app, Rule::BankBalanceDiffers, bank_problems(app).await?, true).await?;
+    let mut done = bring_up(app, Rule::AuditDifference, problems, knows_what_is_gone).await?;
+    done = done.and(refresh_banks(app).await?);
     if is_whole {
         let noted = app.db.write(|| async {
             let txn = app.db.begin().await?;
@@ -60,10 +66,41 @@ pub async fn take(app: &App, verdict: &Verdict, is_whole: bool) -> Outcome<Refre
         });
         noted.await?;
     }
-    Ok(Refreshed { opened: of_rows.opened + of_banks.opened, closed: of_rows.closed + of_banks.closed })
+    Ok(done)
 }
 
-/// Brings the rows of a rule up to the problems that there are now.
+/// Compares the books of every county with its bank statements, and brings the problem list up to what differs.
+pub async fn refresh_banks(app: &App) -> Outcome<Refreshed> {
+    let counties = bank::reconcile(app.db.reader(), &CountyScope::all(), bank::WHENEVER).await?;
+    let balances = counties.iter().filter(|county| county.told.difference != Fen::ZERO);
+    let balances = balances.map(|county| of_balance(app, county)).collect();
+    let mut done = bring_up(app, Rule::BankBalanceDiffers, balances, true).await?;
+    let today = app.clock.today();
+    let mut lines = Vec::new();
+    let mut moves = Vec::new();
+    for county in &counties {
+        let by = Rule::StatementLineUnmatched.begun_by(today);
+        let old = county.told.bank_only.iter().filter(|item| item.day <= by);
+        lines.extend(old.map(|item| of_item(app, Rule::StatementLineUnmatched, county, item)));
+        // What is younger than the newest statement may stand on the next one.
+        let by = Rule::BookedNotAtBank.begun_by(county.as_of);
+        let old = county.told.book_only.iter().filter(|item| item.day <= by);
+        moves.extend(old.map(|item| of_item(app, Rule::BookedNotAtBank, county, item)));
+    }
+    done = done.and(bring_up(app, Rule::StatementLineUnmatched, lines, true).await?);
+    Ok(done.and(bring_up(app, Rule::BookedNotAtBank, moves, true).await?))
+}
+
+/// [`refresh_banks`], when nobody has done it for an hour. Every process asks; one does it.
+pub async fn sweep_banks(app: &App) -> Outcome<Option<Refreshed>> {
+    if !claim(app, "banks", BANKS_PAUSE).await? {
+        return Ok(None);
+    }
+    refresh_banks(app).await.map(Some)
+}
+
+/// Brings the rows of a rule up to the problems that there are now, given in the order in which they are raised; those
+/// beyond [`OPENED_MAX`] wait for the next time.
 async fn bring_up(
     app: &App,
     rule: Rule,
@@ -71,16 +108,18 @@ async fn bring_up(
     knows_what_is_gone: bool,
 ) -> Outcome<Refreshed> {
     let mut done = Refreshed::default();
-    let mut standing = store::standing_keys(app.db.reader(), rule).await?;
+    let mut standing = store::standing(app.db.reader(), rule).await?;
+    if let Some(until) = rule.word_until(app.clock.now()) {
+        let ended = |row: &mut store::Standing| row.closed_at.is_some_and(|at| at <= until);
+        let run_out: Vec<store::Gone> =
+            standing.extract_if(|_, row| ended(row)).map(|(_, standing)| standing.row).collect();
+        done = done.and(close_all(app, &run_out).await?);
+    }
     problems.retain(|problem| standing.remove(&problem.case_key).is_none());
-    let gone: Vec<store::Gone> = standing.into_values().filter(|_| knows_what_is_gone).collect();
-    for chunk in gone.chunks(CHUNK) {
-        let closed = app.db.write(|| async {
-            let txn = app.db.begin().await?;
-            let closed = end(&txn, app, chunk).await?;
-            txn.commit(closed).await
-        });
-        done.closed += closed.await?;
+    problems.truncate(OPENED_MAX);
+    if knows_what_is_gone {
+        let gone: Vec<store::Gone> = standing.into_values().map(|standing| standing.row).collect();
+        done = done.and(close_all(app, &gone).await?);
     }
     for chunk in problems.chunks(CHUNK) {
         let opened = app.db.write(|| async {
@@ -93,12 +132,17 @@ async fn bring_up(
     Ok(done)
 }
 
-/// One for every county whose bank tells of another balance than its books. The key is county and amount: a difference
-/// that a person has explained is none again until it is another one.
-async fn bank_problems(app: &App) -> Outcome<Vec<ProblemView>> {
-    let all = bank::reconcile(app.db.reader(), &CountyScope::all(), bank::WHENEVER).await?;
-    let differs = all.into_iter().filter(|county| county.told.difference != Fen::ZERO);
-    Ok(differs.map(|county| of_bank(app, &county)).collect())
+async fn close_all(app: &App, gone: &[store::Gone]) -> Outcome<Refreshed> {
+    let mut done = Refreshed::default();
+    for chunk in gone.chunks(CHUNK) {
+        let closed = app.db.write(|| async {
+            let txn = app.db.begin().await?;
+            let closed = end(&txn, app, chunk).await?;
+            txn.commit(closed).await
+        });
+        done.closed += closed.await?;
+    }
+    Ok(done)
 }
 
 /// The same for every finding about the same value of the same row.
@@ -139,7 +183,8 @@ fn of_finding(app: &App, finding: &Finding, counties: &HashMap<Uuid, String>) ->
     }
 }
 
-fn of_bank(app: &App, county: &CountyReconciliation) -> ProblemView {
+/// The key is county and amount: a difference that a person has explained is none again until it is another one.
+fn of_balance(app: &App, county: &CountyReconciliation) -> ProblemView {
     let told = &county.told;
     ProblemView {
         case_key: county.difference_key(),
@@ -150,6 +195,22 @@ fn of_bank(app: &App, county: &CountyReconciliation) -> ProblemView {
         ),
         ..of_county(app, Rule::BankBalanceDiffers, county.county_code.clone())
     }
+}
+
+/// Money that stands in the books or at the bank alone.
+fn of_item(app: &App, rule: Rule, county: &CountyReconciliation, item: &Item) -> ProblemView {
+    let case = Case {
+        subject_id: item.id,
+        county_code: county.county_code.clone(),
+        region_code: format!("{}000000", county.county_code),
+        household_id: None,
+        institution_id: None,
+        began_on: item.day,
+        paper: item.told.clone(),
+        amount: item.amount,
+        remark: item.told.clone(),
+    };
+    problem_of(app, rule, &case)
 }
 
 /// A problem of a whole county that names no case yet.

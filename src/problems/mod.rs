@@ -4,7 +4,7 @@
 //! A case has one row as long as it stands. Its problem is closed by the rule once the case is gone, and a case that comes
 //! back is a new problem. Persons raise and close problems with evidence.
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
@@ -23,8 +23,8 @@ pub mod differences;
 mod rules;
 mod store;
 
+use rules::Case;
 pub use rules::{Owner, Rule, State};
-use rules::{Case, HandClosing};
 
 /// Problems of one rule raised, and closed, by one refresh at most; the next takes the others.
 const PER_RULE_MAX: u64 = 1_000;
@@ -99,6 +99,12 @@ pub struct Refreshed {
     pub closed: usize,
 }
 
+impl Refreshed {
+    const fn and(self, other: Self) -> Self {
+        Self { opened: self.opened + other.opened, closed: self.closed + other.closed }
+    }
+}
+
 /// The problems of the caller's region, newest first.
 pub async fn list(
     app: &App,
@@ -158,7 +164,7 @@ pub async fn raise(app: &App, caller: &Caller, new: NewProblem) -> Outcome<Probl
         .await
 }
 
-/// Closes a problem with evidence; refused for a difference that the audit found. What a rule found and still finds stays closed as [`HandClosing`] of the rule says.
+/// Closes a problem with evidence; refused for a difference that the audit found. What a rule found and still finds stays closed as `HandClosing` of the rule says.
 pub async fn close(app: &App, caller: &Caller, id: Uuid, note: &str) -> Outcome<ProblemView> {
     caller.allow(&OWNERS)?;
     let region = caller.region()?;
@@ -175,22 +181,20 @@ pub async fn close(app: &App, caller: &Caller, id: Uuid, note: &str) -> Outcome<
             }
             problem.closing =
                 Some(Closing { by: Some(caller.principal_id), at: now, note: Some(note.clone()) });
-            let event =
-                closed("close_problem", id, &problem.county_code, problem.household_id, State::Open);
+            let event = closed("close_problem", id, &problem.county_code, problem.household_id, State::Open);
             trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
             txn.commit(problem).await
         })
         .await
 }
 
-/// Runs every rule once: raises what is new and closes what is gone, at most [`PER_RULE_MAX`] of each per rule. A rule
-/// with nothing to change takes no write transaction.
+/// Runs every rule with a query once: raises what is new and closes what is gone, at most [`PER_RULE_MAX`] of each per
+/// rule. A rule with nothing to change takes no write transaction. What the audit and the banks tell is taken up in
+/// [`differences`].
 pub async fn refresh(app: &App) -> Outcome<Refreshed> {
     let mut all = Refreshed::default();
     for rule in Rule::ALL {
-        let one = refresh_rule(app, rule).await?;
-        all.opened += one.opened;
-        all.closed += one.closed;
+        all = all.and(refresh_rule(app, rule).await?);
     }
     Ok(all)
 }
@@ -221,10 +225,7 @@ async fn claim(app: &App, name: &'static str, pause: TimeDelta) -> Outcome<bool>
 async fn refresh_rule(app: &App, rule: Rule) -> Outcome<Refreshed> {
     let (now, today) = (app.clock.now(), app.clock.today());
     let begun_by = rule.begun_by(today);
-    let word_until = match rule.duty().hand_closing {
-        HandClosing::HoldsForItsDays => now.checked_sub_days(Days::new(rule.duty().days)),
-        HandClosing::Holds | HandClosing::Refused => None,
-    };
+    let word_until = rule.word_until(now);
     let reader = app.db.reader();
     let is_settled = store::gone(reader, rule, begun_by, word_until, 1).await?.is_empty()
         && store::new_cases(reader, rule, begun_by, 1).await?.is_empty();
@@ -320,7 +321,8 @@ async fn region_of(txn: &WriteTxn, caller: &Caller, new: &NewProblem, today: Nai
         }
         return Ok(named.code);
     }
-    let own = if scope.counties().is_empty() { scope.code.clone() } else { format!("{}000000", caller.county()?) };
+    let own =
+        if scope.counties().is_empty() { scope.code.clone() } else { format!("{}000000", caller.county()?) };
     Ok(region.unwrap_or(own))
 }
 

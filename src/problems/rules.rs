@@ -1,7 +1,7 @@
 //! The rules that raise problems: who must close each, by when, and what a person's word is worth. Pure; the query that
 //! finds the cases of a rule stands beside it in `cases.rs`.
 
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::money::Fen;
@@ -29,6 +29,10 @@ pub enum Rule {
     AuditDifference,
     /// The bank tells of another balance than the books, and nothing explains it.
     BankBalanceDiffers,
+    /// Money moved at the bank, and nobody booked it.
+    StatementLineUnmatched,
+    /// Money was booked, and a statement that should show it does not.
+    BookedNotAtBank,
 }
 
 /// Who has to close a problem.
@@ -64,12 +68,14 @@ pub struct Duty {
 }
 
 impl Rule {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::ByHand,
         Self::PayoutReturned,
         Self::PaymentOverdue,
         Self::AuditDifference,
         Self::BankBalanceDiffers,
+        Self::StatementLineUnmatched,
+        Self::BookedNotAtBank,
     ];
 
     #[must_use]
@@ -80,6 +86,8 @@ impl Rule {
             Self::PaymentOverdue => "payment_overdue",
             Self::AuditDifference => "audit_difference",
             Self::BankBalanceDiffers => "bank_balance_differs",
+            Self::StatementLineUnmatched => "statement_line_unmatched",
+            Self::BookedNotAtBank => "booked_not_at_bank",
         }
     }
 
@@ -132,6 +140,34 @@ impl Rule {
                 grace_days: 0,
                 hand_closing: HandClosing::Holds,
             },
+            // A bank's interest or charge is explained once.
+            Self::StatementLineUnmatched => Duty {
+                subject_kind: "bank_statement_line",
+                title: "银行流水未入账",
+                owner: Owner::Finance,
+                days: 5,
+                grace_days: 3,
+                hand_closing: HandClosing::Holds,
+            },
+            // The bank has a week before its statement must show it.
+            Self::BookedNotAtBank => Duty {
+                subject_kind: "ledger_entry",
+                title: "账面收付银行未见",
+                owner: Owner::Finance,
+                days: 5,
+                grace_days: 8,
+                hand_closing: HandClosing::HoldsForItsDays,
+            },
+        }
+    }
+
+    /// When a person who closed a problem of the rule by hand must have done so for it to be raised anew `now`; nothing
+    /// when their word holds.
+    #[must_use]
+    pub fn word_until(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self.duty().hand_closing {
+            HandClosing::HoldsForItsDays => now.checked_sub_days(Days::new(self.duty().days)),
+            HandClosing::Holds | HandClosing::Refused => None,
         }
     }
 
@@ -147,8 +183,16 @@ impl Rule {
         let Case { paper, amount, began_on, remark, .. } = case;
         match self {
             Self::ByHand | Self::AuditDifference | Self::BankBalanceDiffers => remark.clone(),
+            Self::StatementLineUnmatched => {
+                format!("{began_on}银行流水{amount}元未入账:{remark}。请核对并入账,或说明其来源。")
+            }
+            Self::BookedNotAtBank => {
+                format!("{paper}于{began_on}记账{amount}元,银行对账单上没有。请核对是否记错或尚未到账。")
+            }
             Self::PayoutReturned => {
-                format!("{paper}中{amount}元于{began_on}被银行退回:{remark}。请核对农户收款账户,更正后重新付款。")
+                format!(
+                    "{paper}中{amount}元于{began_on}被银行退回:{remark}。请核对农户收款账户,更正后重新付款。"
+                )
             }
             Self::PaymentOverdue => format!("{paper}应于{began_on}前付清,尚欠{amount}元。请催收。"),
         }
@@ -222,7 +266,9 @@ impl State {
         };
         match self {
             Self::Closed => refused(self.as_str()),
-            Self::Open if rule.duty().hand_closing == HandClosing::Refused => refused("a difference that stands"),
+            Self::Open if rule.duty().hand_closing == HandClosing::Refused => {
+                refused("a difference that stands")
+            }
             Self::Open => Ok(Self::Closed),
         }
     }

@@ -99,10 +99,8 @@ pub async fn list(
             conditions.push(format!("{comparison} ${}", values.len()));
         }
     }
-    let sql = format!(
-        "select {COLUMNS} from problem where {} order by id desc limit $3",
-        conditions.join(" and ")
-    );
+    let sql =
+        format!("select {COLUMNS} from problem where {} order by id desc limit $3", conditions.join(" and "));
     db::rows(connection, &sql, values).await
 }
 
@@ -112,9 +110,8 @@ pub async fn find(
     region: &RegionScope,
     id: Uuid,
 ) -> Result<Option<ProblemRow>, DbErr> {
-    let sql = format!(
-        "select {COLUMNS} from problem where id = $1 and region_code >= $2 and region_code < $3"
-    );
+    let sql =
+        format!("select {COLUMNS} from problem where id = $1 and region_code >= $2 and region_code < $3");
     db::row(connection, &sql, [id.into(), region.from.clone().into(), region.before.clone().into()]).await
 }
 
@@ -186,13 +183,7 @@ pub async fn insert(
 
 /// Closes an open problem by a person's hand. A case that nobody but a person sees has then ended; `false` when it was
 /// not open any more.
-pub async fn close(
-    txn: &WriteTxn,
-    id: Uuid,
-    by: Uuid,
-    at: DateTime<Utc>,
-    note: &str,
-) -> Result<bool, DbErr> {
+pub async fn close(txn: &WriteTxn, id: Uuid, by: Uuid, at: DateTime<Utc>, note: &str) -> Result<bool, DbErr> {
     let sql = "update problem set state = 'closed', closed_by = $2, closed_at = $3, closing_note = $4,
                       case_ended_at = case when rule = $5 then $3 end
                where id = $1 and state = 'open'";
@@ -289,11 +280,18 @@ pub async fn end(txn: &WriteTxn, gone: &[Gone], now: DateTime<Utc>) -> Result<u6
     db::change(txn, &sql, [db::set_parameter(rows.collect()), now.into()]).await
 }
 
+/// A row of a rule whose case stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub row: Gone,
+    pub closed_at: Option<DateTime<Utc>>,
+}
+
 /// The rows of a rule whose case stands, by the key of the case.
-pub async fn standing_keys(
+pub async fn standing(
     connection: &impl ConnectionTrait,
     rule: Rule,
-) -> Result<HashMap<String, Gone>, DbErr> {
+) -> Result<HashMap<String, Standing>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         id: Uuid,
@@ -301,14 +299,15 @@ pub async fn standing_keys(
         household_id: Option<Uuid>,
         state: String,
         case_key: String,
+        closed_at: Option<DateTime<Utc>>,
     }
-    let sql = "select id, county_code, household_id, state, case_key from problem
+    let sql = "select id, county_code, household_id, state, case_key, closed_at from problem
                where rule = $1 and case_ended_at is null order by id limit $2";
     let limit = i64::try_from(STANDING_MAX).unwrap_or(i64::MAX);
     let rows: Vec<Row> = db::rows(connection, sql, [rule.as_str().into(), limit.into()]).await?;
     let keyed = |row: Row| {
-        let Row { id, county_code, household_id, state, case_key } = row;
-        (case_key, Gone { id, county_code, household_id, state })
+        let Row { id, county_code, household_id, state, case_key, closed_at } = row;
+        (case_key, Standing { row: Gone { id, county_code, household_id, state }, closed_at })
     };
     Ok(rows.into_iter().map(keyed).collect())
 }
@@ -327,21 +326,44 @@ pub async fn counties_of(
     let named = db::in_ids(connection.get_database_backend(), "kept.id", "$1");
     let told = db::in_ids(connection.get_database_backend(), "event.subject_id", "$1");
     let kept = match table {
-        "acceptance" => "(select row.id, owner.county_code from acceptance row
-                          join delivery owner on owner.id = row.delivery_id)",
-        "delivery_line" => "(select row.id, owner.county_code from delivery_line row
-                             join delivery owner on owner.id = row.delivery_id)",
-        "order_line" => "(select row.id, owner.county_code from order_line row
-                          join purchase_order owner on owner.id = row.order_id)",
-        "reference_price" => "(select row.id, owner.county_code from reference_price row
-                               join product owner on owner.id = row.product_id)",
+        "acceptance" => {
+            "(select row.id, owner.county_code from acceptance row
+                          join delivery owner on owner.id = row.delivery_id)"
+        }
+        "delivery_line" => {
+            "(select row.id, owner.county_code from delivery_line row
+                             join delivery owner on owner.id = row.delivery_id)"
+        }
+        "order_line" => {
+            "(select row.id, owner.county_code from order_line row
+                          join purchase_order owner on owner.id = row.order_id)"
+        }
+        "reference_price" => {
+            "(select row.id, owner.county_code from reference_price row
+                               join product owner on owner.id = row.product_id)"
+        }
         // Keys that begin with the id of the whole.
         "ledger_posting" => "ledger_entry",
         "payment_part" => "payment",
         "payout_part" => "payout",
-        "household" | "institution" | "product" | "lot" | "purchase_order" | "allocation" | "delivery"
-        | "settlement" | "settlement_line" | "payment" | "payout_batch" | "payout" | "ledger_account"
-        | "ledger_entry" | "audit_event" | "problem" | "bank_statement" | "bank_statement_line" => table,
+        "household"
+        | "institution"
+        | "product"
+        | "lot"
+        | "purchase_order"
+        | "allocation"
+        | "delivery"
+        | "settlement"
+        | "settlement_line"
+        | "payment"
+        | "payout_batch"
+        | "payout"
+        | "ledger_account"
+        | "ledger_entry"
+        | "audit_event"
+        | "problem"
+        | "bank_statement"
+        | "bank_statement_line" => table,
         _ => "(select id, county_code from audit_event where false)",
     };
     let sql = format!(
@@ -358,10 +380,7 @@ pub async fn counties_of(
 }
 
 /// When something last ran.
-pub async fn last_run(
-    connection: &impl ConnectionTrait,
-    name: &str,
-) -> Result<Option<DateTime<Utc>>, DbErr> {
+pub async fn last_run(connection: &impl ConnectionTrait, name: &str) -> Result<Option<DateTime<Utc>>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         run_at: DateTime<Utc>,

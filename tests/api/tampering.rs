@@ -1,7 +1,7 @@
 //! The specification of the audit: consistent books pass, and one fen, gram or piece changed by hand in any table of
 //! the money and stock path is found and the row named.
 
-mod chain;
+pub mod chain;
 mod kinds;
 mod money;
 mod since;

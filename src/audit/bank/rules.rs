@@ -44,8 +44,9 @@ pub struct Reconciliation {
 /// Adds the lists to the balances. `None` when a sum is beyond what a figure can hold.
 #[must_use]
 pub fn reconcile(bank: Fen, book: Fen, book_only: Vec<Item>, bank_only: Vec<Item>) -> Option<Reconciliation> {
-    let with =
-        |balance: Fen, items: &[Item]| items.iter().try_fold(balance, |sum, item| sum.checked_add(item.amount));
+    let with = |balance: Fen, items: &[Item]| {
+        items.iter().try_fold(balance, |sum, item| sum.checked_add(item.amount))
+    };
     let bank_adjusted = with(bank, &book_only)?;
     let book_adjusted = with(book, &bank_only)?;
     let difference = bank_adjusted.checked_sub(book_adjusted)?;
@@ -143,7 +144,8 @@ mod tests {
     #[test]
     fn balances_are_explained_by_what_stands_on_one_side_alone() {
         // The bank has 130.00, the books 100.00; 50.00 came in unnoticed, a payout of 20.00 waits at the bank.
-        let told = reconcile(Fen::new(15_000), Fen::new(8_000), vec![item(1, 0, -2_000)], vec![item(2, 0, 5_000)]);
+        let told =
+            reconcile(Fen::new(15_000), Fen::new(8_000), vec![item(1, 0, -2_000)], vec![item(2, 0, 5_000)]);
         let told = told.unwrap();
         assert_eq!((told.bank_adjusted, told.book_adjusted), (Fen::new(13_000), Fen::new(13_000)));
         assert_eq!(told.difference, Fen::ZERO);

@@ -27,7 +27,7 @@ pub async fn differences(
 ) -> Result<Vec<Difference>, DbErr> {
     let sql = "select id as problem_id, rule, title, detail, due_on, opened_at from problem
                where region_code >= $1 and region_code < $2 and state = 'open'
-                 and rule in ('audit_difference', 'bank_balance_differs', 'statement_line_unmatched')
+                 and rule in ('audit_difference', 'bank_balance_differs', 'statement_line_unmatched', 'booked_not_at_bank')
                order by id desc limit $3";
     let values = [
         format!("{}000000", counties.from).into(),

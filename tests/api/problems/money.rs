@@ -11,25 +11,26 @@ use crate::support::Person;
 use crate::support::purse::Purse;
 
 /// A purse and the second person of finance.
-struct Desk {
-    purse: Purse,
+pub struct Desk {
+    pub purse: Purse,
     second: Person,
 }
 
 impl Desk {
     /// The school has paid so many fen for each of so many households.
-    async fn with_received(owed: &[i64]) -> (Self, Vec<Uuid>) {
+    pub async fn with_received(owed: &[i64]) -> (Self, Vec<Uuid>) {
         let purse = Purse::open().await;
         let second = purse.world.official(Role::Finance).await;
         let homes = purse.households(owed.len()).await;
         let lines: Vec<(Uuid, i64)> = homes.iter().copied().zip(owed.iter().copied()).collect();
         purse.sold(&lines).await;
         purse.pay(&zhuxiao::money::Fen::new(owed.iter().sum()).to_string()).await;
+        purse.world.stay_signed_in().await;
         (Self { purse, second }, homes)
     }
 
     /// A batch of everything payable whose payouts all come back, or are all paid. A minute passes.
-    async fn pay_out(&self, result: &str) {
+    pub async fn pay_out(&self, result: &str) {
         let world = &self.purse.world;
         world.clock.advance(TimeDelta::minutes(1));
         let body = json!({ "up_to": world.clock.today() });
@@ -115,12 +116,16 @@ async fn a_settlement_is_a_problem_from_the_day_after_it_is_due_until_it_is_paid
     let settlement = purse.sold(&[(homes[0], 10_000)]).await;
     let world = &purse.world;
     purse.pay("40.00").await;
+    world.stay_signed_in().await;
     world.clock.advance(TimeDelta::days(30));
     assert_eq!(refresh(world).await, (0, 0), "it may be paid until the end of this day");
     world.clock.advance(TimeDelta::days(1));
     assert_eq!(refresh(world).await, (1, 0));
     let [problem] = problems(world, &purse.finance, "rule=payment_overdue").await.try_into().unwrap();
-    assert_eq!((&problem["subject_kind"], &problem["subject_id"]), (&json!("settlement"), &json!(settlement)));
+    assert_eq!(
+        (&problem["subject_kind"], &problem["subject_id"]),
+        (&json!("settlement"), &json!(settlement))
+    );
     assert_eq!((&problem["institution_id"], &problem["owner"]), (&json!(purse.school), &json!("finance")));
     assert!(problem["detail"].as_str().unwrap().contains("尚欠60.00元"), "{problem}");
     let payment = purse.pay("60.00").await;
