@@ -256,7 +256,7 @@ fn books() -> Vec<Compared> {
             name: "rounding",
             title: "尾差",
             left: ("总账尾差", ledger("", "rounding")),
-            right: ("必须为零", "select 0".to_owned()),
+            right: ("必须为零", "select cast(0 as bigint)".to_owned()),
             rows: count("posted where kind = 'rounding'"),
         },
         Compared {

@@ -327,20 +327,20 @@ pub async fn counties_of(
     let told = db::in_ids(connection.get_database_backend(), "event.subject_id", "$1");
     let kept = match table {
         "acceptance" => {
-            "(select row.id, owner.county_code from acceptance row
-                          join delivery owner on owner.id = row.delivery_id)"
+            "(select item.id, owner.county_code from acceptance item
+                          join delivery owner on owner.id = item.delivery_id)"
         }
         "delivery_line" => {
-            "(select row.id, owner.county_code from delivery_line row
-                             join delivery owner on owner.id = row.delivery_id)"
+            "(select item.id, owner.county_code from delivery_line item
+                             join delivery owner on owner.id = item.delivery_id)"
         }
         "order_line" => {
-            "(select row.id, owner.county_code from order_line row
-                          join purchase_order owner on owner.id = row.order_id)"
+            "(select item.id, owner.county_code from order_line item
+                          join purchase_order owner on owner.id = item.order_id)"
         }
         "reference_price" => {
-            "(select row.id, owner.county_code from reference_price row
-                               join product owner on owner.id = row.product_id)"
+            "(select item.id, owner.county_code from reference_price item
+                               join product owner on owner.id = item.product_id)"
         }
         // Keys that begin with the id of the whole.
         "ledger_posting" => "ledger_entry",

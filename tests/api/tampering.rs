@@ -6,6 +6,7 @@ mod kinds;
 mod money;
 mod since;
 mod statements;
+mod swaps;
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;

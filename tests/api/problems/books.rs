@@ -3,7 +3,7 @@
 use chrono::{NaiveDate, TimeDelta};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
-use zhuxiao::audit;
+use zhuxiao::audit::{self, Finding, Verdict};
 use zhuxiao::members::access::Role;
 use zhuxiao::members::principals::Place;
 use zhuxiao::problems::differences;
@@ -131,6 +131,50 @@ async fn an_audit_since_a_moment_raises_what_it_finds_and_closes_nothing() {
     let verdict = audit::verify_with(app.db.reader(), Some(since), |_, _| {}).await.unwrap();
     assert_eq!(differences::take(app, &verdict, false).await.unwrap().closed, 0);
     assert_eq!(refresh(&world).await, (0, 1));
+}
+
+#[tokio::test]
+async fn a_difference_of_any_table_is_a_problem_of_the_county_of_its_row() {
+    let world = chain::books().await;
+    let finance = world.official(Role::Finance).await;
+    let pair = |one: char, other: char| format!("{}/{}", chain::id(one, 1), chain::id(other, 1));
+    let rows = [
+        ("acceptance", chain::id('c', 1).to_string()),
+        ("delivery_line", chain::id('e', 1).to_string()),
+        ("order_line", chain::id('i', 1).to_string()),
+        ("reference_price", chain::id('r', 1).to_string()),
+        ("settlement_line", chain::id('t', 1).to_string()),
+        ("bank_statement_line", chain::id('y', 1).to_string()),
+        ("ledger_posting", format!("{}/1", chain::id('n', 1))),
+        ("payment_part", pair('p', 't')),
+        ("payout_part", pair('h', 't')),
+        ("counter", "ST-341823-2027".to_owned()),
+    ];
+    let finding = |(table, row_id): &(&'static str, String)| Finding {
+        invariant: 3,
+        table,
+        row_id: row_id.clone(),
+        column: "some_fen",
+        stored: Some("2".to_owned()),
+        recomputed: Some("1".to_owned()),
+        what: "two is one",
+    };
+    let mut verdict = Verdict { findings: rows.iter().map(finding).collect(), ..Verdict::default() };
+    let done = differences::take(&world.app, &verdict, true).await.unwrap();
+    assert_eq!((done.opened, done.closed), (rows.len(), 0));
+    let raised = problems(&world, &finance, "rule=audit_difference").await;
+    assert_eq!(raised.len(), rows.len(), "each is seen in its county");
+    // A row of nowhere is nobody's in a county.
+    verdict.findings = vec![finding(&("paper_of_tomorrow", Uuid::now_v7().to_string()))];
+    assert_eq!(differences::take(&world.app, &verdict, false).await.unwrap().opened, 1);
+    assert_eq!(problems(&world, &finance, "rule=audit_difference").await.len(), rows.len());
+    // A check that was cut short does not know what is gone.
+    let cut = Verdict { cut: vec!["two is one"], ..Verdict::default() };
+    assert_eq!(differences::take(&world.app, &cut, true).await.unwrap().closed, 0);
+    assert_eq!(
+        differences::take(&world.app, &Verdict::default(), true).await.unwrap().closed,
+        rows.len() + 1
+    );
 }
 
 #[tokio::test]
