@@ -63,7 +63,7 @@ pub async fn run(common: &Common, args: &AuditArgs) -> Result<(), Ended> {
 
 #[expect(clippy::print_stderr, reason = "messages of the command line go to stderr")]
 fn tell_raised(done: Refreshed) {
-    eprintln!("zhuxiao: {} problems raised, {} closed", done.opened, done.closed);
+    eprintln!("zhuxiao: {} raised as problems, {} closed", done.opened, done.closed);
 }
 
 /// A missing file is an error, not a new and therefore clean database.
