@@ -13,8 +13,13 @@ use crate::cli::metrics::Recorder;
 use crate::http::edge::{BodyLimit, Edge};
 use crate::http::problem::Problem;
 use crate::{
+<<<<<<< HEAD
     audit, deliveries, ledger, lots, members, orders, papers, payments, payouts, products, regions, reports,
     settlement,
+=======
+    audit, deliveries, ledger, lots, members, orders, payments, payouts, problems, products, regions,
+    reports, settlement,
+>>>>>>> problems
 };
 
 /// The parts of the contract.
@@ -52,6 +57,8 @@ pub enum Tag {
     Ledger,
     /// Figures for the bureau.
     Reports,
+    /// What does not match, and who closes it by when.
+    Problems,
     /// Without sign-in.
     Public,
     /// Who wrote what.
@@ -80,7 +87,11 @@ pub type Apis = (
     ),
     (products::api::Api, lots::api::Api, orders::api::Api, deliveries::api::Api),
     (settlement::api::Api, payments::api::Api, payouts::api::Api, ledger::api::Api),
+<<<<<<< HEAD
     (papers::api::Api, papers::invoice::api::Api, reports::api::Api, audit::api::Api),
+=======
+    (reports::api::Api, problems::api::Api, audit::api::Api),
+>>>>>>> problems
 );
 
 fn apis(app: &App) -> Apis {
@@ -105,7 +116,11 @@ fn apis(app: &App) -> Apis {
             payouts::api::Api(app.clone()),
             ledger::api::Api(app.clone()),
         ),
+<<<<<<< HEAD
         (papers::api::Api(app.clone()), reports::api::Api(app.clone()), audit::api::Api(app.clone())),
+=======
+        (reports::api::Api(app.clone()), problems::api::Api(app.clone()), audit::api::Api(app.clone())),
+>>>>>>> problems
     )
 }
 

@@ -31,6 +31,8 @@ pub mod payout_left_out;
 pub mod payout_part;
 pub mod payout_payee;
 pub mod principal;
+pub mod problem;
+pub mod problem_run;
 pub mod product;
 pub mod purchase_order;
 pub mod reference_price;

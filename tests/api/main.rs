@@ -32,6 +32,7 @@ mod pairings;
 mod papers;
 mod payments;
 mod payouts;
+mod problems;
 mod products;
 mod regions;
 mod reports;

@@ -178,6 +178,8 @@ async fn every_entity_is_the_table_that_the_migrations_make() {
         payout_part,
         payout_payee,
         principal,
+        problem,
+        problem_run,
         product,
         purchase_order,
         reference_price,

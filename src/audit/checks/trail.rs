@@ -2,14 +2,18 @@
 
 use super::super::dialect::Dialect;
 use super::super::touched::Touched;
-use super::{Check, Pair, only_of_table};
+use super::{Check, Pair, as_last_worded, only_of_table};
 
 /// Tables whose every row was announced by an event about it.
+<<<<<<< HEAD
 <<<<<<< HEAD
 const ANNOUNCED: [&str; 14] = [
 =======
 const ANNOUNCED: [&str; 13] = [
 >>>>>>> payouts
+=======
+const ANNOUNCED: [&str; 13] = [
+>>>>>>> problems
     "household",
     "institution",
     "product",
@@ -23,11 +27,15 @@ const ANNOUNCED: [&str; 13] = [
     "payout_batch",
     "payout",
 <<<<<<< HEAD
+<<<<<<< HEAD
     "paper",
     "paper_print",
 =======
     "payout_left_out",
 >>>>>>> payouts
+=======
+    "problem",
+>>>>>>> problems
 ];
 
 /// A sealed value holds a nonce of 12 bytes and a tag of 16 besides the value: anything shorter is not sealed.
@@ -35,6 +43,12 @@ const SEALED_CHARS_MIN: u8 = 38;
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
     let mut checks: Vec<Check> = ANNOUNCED.into_iter().map(|table| announced(dialect, table)).collect();
+    checks.push(as_last_worded(
+        dialect,
+        "problem",
+        "state",
+        "a problem is open or closed as last written to the trail",
+    ));
     checks.push(told_before(dialect));
     checks.push(sealed(dialect));
     checks.push(sealed_payees(dialect));
