@@ -13,13 +13,8 @@ use crate::cli::metrics::Recorder;
 use crate::http::edge::{BodyLimit, Edge};
 use crate::http::problem::Problem;
 use crate::{
-<<<<<<< HEAD
-    audit, deliveries, ledger, lots, members, orders, papers, payments, payouts, products, regions, reports,
-    settlement,
-=======
-    audit, deliveries, ledger, lots, members, orders, payments, payouts, problems, products, regions,
+    audit, deliveries, ledger, lots, members, orders, papers, payments, payouts, problems, products, regions,
     reports, settlement,
->>>>>>> problems
 };
 
 /// The parts of the contract.
@@ -87,11 +82,13 @@ pub type Apis = (
     ),
     (products::api::Api, lots::api::Api, orders::api::Api, deliveries::api::Api),
     (settlement::api::Api, payments::api::Api, payouts::api::Api, ledger::api::Api),
-<<<<<<< HEAD
-    (papers::api::Api, papers::invoice::api::Api, reports::api::Api, audit::api::Api),
-=======
-    (reports::api::Api, problems::api::Api, audit::api::Api),
->>>>>>> problems
+    (
+        papers::api::Api,
+        papers::invoice::api::Api,
+        reports::api::Api,
+        problems::api::Api,
+        audit::api::Api,
+    ),
 );
 
 fn apis(app: &App) -> Apis {
@@ -116,11 +113,13 @@ fn apis(app: &App) -> Apis {
             payouts::api::Api(app.clone()),
             ledger::api::Api(app.clone()),
         ),
-<<<<<<< HEAD
-        (papers::api::Api(app.clone()), reports::api::Api(app.clone()), audit::api::Api(app.clone())),
-=======
-        (reports::api::Api(app.clone()), problems::api::Api(app.clone()), audit::api::Api(app.clone())),
->>>>>>> problems
+        (
+            papers::api::Api(app.clone()),
+            papers::invoice::api::Api(app.clone()),
+            reports::api::Api(app.clone()),
+            problems::api::Api(app.clone()),
+            audit::api::Api(app.clone()),
+        ),
     )
 }
 

@@ -43,7 +43,6 @@ pub struct Settings {
     /// Candidate lots read for one order line at most.
     pub candidates_max: u64,
     pub payment_days: i64,
-<<<<<<< HEAD
     /// The account that households are paid from: 8 to 34 digits. Quote it in `zhuxiao.toml`. Without it, its name and its
     /// bank no file for the bank is written.
     pub escrow_account: Option<String>,
@@ -51,12 +50,10 @@ pub struct Settings {
     pub escrow_account_name: Option<String>,
     /// The bank that keeps it, at most 70 characters.
     pub escrow_account_bank: Option<String>,
-=======
     /// The rules that raise problems run this often.
     pub problem_minutes: i64,
     /// The whole audit runs this often, and what it finds becomes problems.
     pub audit_hours: i64,
->>>>>>> problems
     pub sign_in_tries_max: u64,
     pub sign_in_window_seconds: u64,
     /// Passwords hashed at the same time; the rest wait their turn.
@@ -102,14 +99,11 @@ impl Default for Settings {
             spoils_within_days: 7,
             candidates_max: 20_000,
             payment_days: 30,
-<<<<<<< HEAD
             escrow_account: None,
             escrow_account_name: None,
             escrow_account_bank: None,
-=======
             problem_minutes: 10,
             audit_hours: 24,
->>>>>>> problems
             sign_in_tries_max: 5,
             sign_in_window_seconds: 900,
             password_hashes_parallel: 1,
@@ -155,7 +149,6 @@ impl Settings {
         ensure((1..=3_600).contains(&self.sweep_seconds), "sweep_seconds", "between 1 and 3600")?;
         ensure((1..=720).contains(&self.session_hours), "session_hours", "between 1 and 720")?;
         ensure((1..=60).contains(&self.payment_days), "payment_days", "between 1 and 60")?;
-<<<<<<< HEAD
         let is_account = |digits: &String| {
             (8..=34).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
         };
@@ -168,10 +161,8 @@ impl Settings {
                 |text: &String| (1..=70).contains(&text.chars().count()) && !text.contains(char::is_control);
             ensure(text.as_ref().is_none_or(is_plain), name, "1 to 70 characters")?;
         }
-=======
         ensure((1..=1_440).contains(&self.problem_minutes), "problem_minutes", "between 1 and 1440")?;
         ensure((1..=720).contains(&self.audit_hours), "audit_hours", "between 1 and 720")?;
->>>>>>> problems
         ensure((0..=365).contains(&self.spoils_within_days), "spoils_within_days", "between 0 and 365")?;
         ensure((1..=200_000).contains(&self.candidates_max), "candidates_max", "between 1 and 200000")?;
         ensure((1..=200).contains(&self.database_connections), "database_connections", "between 1 and 200")?;

@@ -3,11 +3,8 @@
 
 pub mod bank;
 mod checks;
-<<<<<<< HEAD
-mod contents;
-=======
 pub mod comparisons;
->>>>>>> problems
+mod contents;
 mod dialect;
 mod store;
 mod touched;
@@ -87,18 +84,14 @@ pub async fn verify_with(
             verdict.cut.push(check.what);
         }
     }
-<<<<<<< HEAD
     progress(checks.len(), count);
     let (findings, cut) = contents::differing(reader, since).await?;
     verdict.findings.extend(findings);
     verdict.cut.extend(cut);
-    progress(count, count);
-=======
     verdict.findings.extend(bank_findings(reader).await?);
     verdict.checks += 1;
     verdict.whole_checks += 1;
-    progress(checks.len(), checks.len());
->>>>>>> problems
+    progress(count, count);
     Ok(verdict)
 }
 

@@ -28,13 +28,10 @@ pub enum Touched {
     Payout,
     PayoutLeftOut,
     BankStatement,
-<<<<<<< HEAD
     /// Papers about what was touched, too.
     Paper,
     PaperPrint,
-=======
     Problem,
->>>>>>> problems
     Entry,
     Account,
     /// Events of the trail itself.
@@ -60,12 +57,9 @@ impl Touched {
             "payout" => Self::Payout,
             "payout_left_out" => Self::PayoutLeftOut,
             "bank_statement" => Self::BankStatement,
-<<<<<<< HEAD
             "paper" => Self::Paper,
             "paper_print" => Self::PaperPrint,
-=======
             "problem" => Self::Problem,
->>>>>>> problems
             _ => return None,
         })
     }
@@ -88,12 +82,9 @@ impl Touched {
             Self::Payout => "touched_payout",
             Self::PayoutLeftOut => "touched_payout_left_out",
             Self::BankStatement => "touched_bank_statement",
-<<<<<<< HEAD
             Self::Paper => "touched_paper",
             Self::PaperPrint => "touched_paper_print",
-=======
             Self::Problem => "touched_problem",
->>>>>>> problems
             Self::Entry => "touched_entry",
             Self::Account => "touched_account",
             Self::Event => "touched_event",
@@ -142,12 +133,8 @@ pub fn sets() -> String {
         plain("institution"),
         plain("product"),
         plain("reference_price"),
-<<<<<<< HEAD
-        plain("payment"),
-        plain("payout_left_out"),
-=======
         widened("payment", timed("payment", &["reversed_at"])),
->>>>>>> problems
+        plain("payout_left_out"),
         plain("bank_statement"),
         widened("problem", timed("problem", &["closed_at"])),
         widened(

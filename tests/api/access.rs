@@ -82,7 +82,6 @@ list_payouts             no        no     no     no       yes     yes     yes   
 list_left_out_households no        no     no     no       yes     yes     yes     no
 approve_payout_batch     no        no     no     no       no      yes     no      no
 record_payout_results    no        no     no     no       no      yes     no      no
-<<<<<<< HEAD
 list_papers              yes       yes    yes    yes      yes     yes     yes     no
 issue_paper              no        no     no     no       no      yes     no      no
 get_paper                hidden    hidden yes    yes      yes     yes     yes     no
@@ -90,10 +89,8 @@ get_paper_file           hidden    hidden yes    yes      yes     yes     yes   
 print_paper              hidden    hidden yes    yes      yes     yes     yes     no
 get_invoice_data         no        no     yes    yes      yes     yes     yes     no
 get_monthly_statement    no        no     yes    yes      yes     yes     yes     no
-=======
 mark_payouts_unknown     no        no     no     no       no      yes     no      no
 allow_payout_retry       no        no     no     no       no      yes     no      no
->>>>>>> payouts
 list_ledger_accounts     no        no     no     no       no      yes     yes     no
 list_ledger_postings     no        no     no     no       no      yes     yes     no
 get_ledger_entry         no        no     no     no       no      yes     yes     no
@@ -171,11 +168,8 @@ impl Operation {
                 "settlements" => side.id("settlement"),
                 "payments" => side.id("payment"),
                 "payout_batches" => side.id("payout_batch"),
-<<<<<<< HEAD
                 "papers" => side.id("paper"),
-=======
                 "problems" => side.id("problem"),
->>>>>>> problems
                 "ledger" if self.path.contains("entries") => side.id("ledger_entry"),
                 "ledger" => side.id("ledger_account"),
                 _ => "",
@@ -246,14 +240,12 @@ impl Operation {
             "record_payout_results" => {
                 json!({ "results": [{ "payout_id": side.id("payout"), "result": "paid" }] })
             }
-<<<<<<< HEAD
             "issue_paper" => {
                 json!({ "kind": "settlement_statement", "settlement_id": side.id("settlement") })
-=======
+            }
             "mark_payouts_unknown" => json!({ "payout_ids": [side.id("payout")] }),
             "allow_payout_retry" => {
                 json!({ "payout_ids": [side.id("payout")], "reason": "the account is right" })
->>>>>>> payouts
             }
             _ => return None,
         };

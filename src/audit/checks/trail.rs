@@ -5,15 +5,7 @@ use super::super::touched::Touched;
 use super::{Check, Pair, as_last_worded, only_of_table};
 
 /// Tables whose every row was announced by an event about it.
-<<<<<<< HEAD
-<<<<<<< HEAD
-const ANNOUNCED: [&str; 14] = [
-=======
-const ANNOUNCED: [&str; 13] = [
->>>>>>> payouts
-=======
-const ANNOUNCED: [&str; 13] = [
->>>>>>> problems
+const ANNOUNCED: [&str; 16] = [
     "household",
     "institution",
     "product",
@@ -26,16 +18,10 @@ const ANNOUNCED: [&str; 13] = [
     "payment",
     "payout_batch",
     "payout",
-<<<<<<< HEAD
-<<<<<<< HEAD
+    "payout_left_out",
     "paper",
     "paper_print",
-=======
-    "payout_left_out",
->>>>>>> payouts
-=======
     "problem",
->>>>>>> problems
 ];
 
 /// A sealed value holds a nonce of 12 bytes and a tag of 16 besides the value: anything shorter is not sealed.

@@ -258,7 +258,6 @@ impl Books<'_> {
         self.event("payout", id('h', number), None, after).await;
     }
 
-<<<<<<< HEAD
     /// The slip of the payout that was paid, and a copy of it.
     pub async fn papers(&self) {
         let slip = PaymentSlip {
@@ -308,7 +307,8 @@ impl Books<'_> {
         ];
         self.put("paper_print", columns).await;
         self.event("paper_print", id('z', 1), None, json!({ "copy_no": 1 })).await;
-=======
+    }
+
     /// The second batch left a household out.
     async fn left_out(&self) {
         let columns = vec![
@@ -325,7 +325,6 @@ impl Books<'_> {
             "reason": "no_account",
         });
         self.event("payout_left_out", id('j', 1), None, after).await;
->>>>>>> payouts
     }
 
     pub async fn counters(&self) {
