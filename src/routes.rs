@@ -105,7 +105,12 @@ fn apis(app: &App) -> Apis {
             payouts::api::Api(app.clone()),
             ledger::api::Api(app.clone()),
         ),
-        (papers::api::Api(app.clone()), reports::api::Api(app.clone()), audit::api::Api(app.clone())),
+        (
+            papers::api::Api(app.clone()),
+            papers::invoice::api::Api(app.clone()),
+            reports::api::Api(app.clone()),
+            audit::api::Api(app.clone()),
+        ),
     )
 }
 
