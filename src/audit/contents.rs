@@ -3,15 +3,16 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::store::{self, PaperRow};
 use super::{FINDINGS_PER_CHECK_MAX, Finding};
 use crate::db::Reader;
+use crate::money::Fen;
 use crate::papers::content::{MonthlyStatement, PaymentSlip, SettlementStatement};
 use crate::papers::{Content, digest};
-use chrono::{DateTime, Utc};
 
 /// Papers of a page: a paper has up to ten thousand lines.
 const PAGE: u64 = 50;
@@ -89,7 +90,7 @@ fn month(
 ) -> (String, String) {
     let (opening, closing) = (statement.opening, statement.closing);
     let said =
-        [opening.receivable, closing.receivable, opening.deposit, closing.deposit].map(|fen| fen.get());
+        [opening.receivable, closing.receivable, opening.deposit, closing.deposit].map(Fen::get);
     let is = rows.get(&paper_id).map_or([0; 4], |row| {
         [row.opening_receivable, row.closing_receivable, row.opening_deposit, row.closing_deposit]
     });

@@ -101,7 +101,7 @@ pub struct MonthView {
 
 /// A copy of a paper that was printed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Copy {
+pub struct PrintView {
     /// From 1; every copy from the second on says that it is one (补打).
     pub copy_no: i64,
     pub printed_at: DateTime<Utc>,
@@ -212,7 +212,7 @@ pub async fn month(app: &App, caller: &Caller, institution_id: Uuid, month: Mont
 }
 
 /// Prints a copy of a paper, for anybody who sees it. The same key answers the same copy.
-pub async fn print(app: &App, caller: &Caller, key: &Key, id: Uuid) -> Outcome<(PaperView, Once<Copy>)> {
+pub async fn print(app: &App, caller: &Caller, key: &Key, id: Uuid) -> Outcome<(PaperView, Once<PrintView>)> {
     let paper = find(app, caller, id).await?;
     let copy = idempotency::once(app, key, || async {
         let now = app.clock.now();
@@ -227,7 +227,7 @@ pub async fn print(app: &App, caller: &Caller, key: &Key, id: Uuid) -> Outcome<(
         };
         store::insert_print(&txn, &print).await?;
         trail::record(&txn, &app.ids, now, &caller.actor(), vec![printed_event(&paper, &print)]).await?;
-        let copy = Copy { copy_no: print.copy_no, printed_at: now };
+        let copy = PrintView { copy_no: print.copy_no, printed_at: now };
         idempotency::commit(txn, key, now, copy).await
     })
     .await?;

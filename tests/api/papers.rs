@@ -39,8 +39,10 @@ impl Desk {
         (settlement, paper)
     }
 
-    pub fn days_pass(&self, days: i64) {
+    /// Sessions do not outlive a day, so somebody else of finance goes on.
+    pub async fn days_pass(&mut self, days: i64) {
         self.purse.world.clock.advance(chrono::TimeDelta::days(days));
+        self.purse.finance = self.purse.world.official(Role::Finance).await;
     }
 
     fn of_month(&self, month: &str) -> Json {
@@ -145,19 +147,19 @@ async fn the_digest_is_that_of_the_number_and_the_frozen_text() {
 
 #[tokio::test]
 async fn a_statement_of_a_month_begins_and_ends_with_the_balances_of_the_ledger() {
-    let desk = Desk::open().await;
+    let mut desk = Desk::open().await;
     let home = desk.purse.households(1).await[0];
     desk.purse.sold(&[(home, 30_000)]).await;
-    desk.days_pass(30);
+    desk.days_pass(30).await;
     let draft = desk.statement("2027-03").await;
     assert_eq!((&draft["is_issued"], &draft["statement"]["closing"]), (&json!(false), &json!("300.00")));
     desk.issue(desk.of_month("2027-03")).await.refused(422, "invalid_value");
-    desk.days_pass(5);
+    desk.days_pass(5).await;
     desk.purse.sold(&[(home, 20_000)]).await;
     let wrong = desk.purse.pay("100.00").await;
     desk.purse.reverse(&wrong).await.ok();
     desk.purse.pay("600.00").await;
-    desk.days_pass(30);
+    desk.days_pass(30).await;
     let paper = desk.issue(desk.of_month("2027-04")).await.created();
     assert_eq!((&paper["number"], &paper["month"]), (&json!("MS-341823-2027-000001"), &json!("2027-04")));
     let said = &paper["content"]["monthly_statement"];
@@ -190,12 +192,12 @@ async fn a_statement_of_a_month_begins_and_ends_with_the_balances_of_the_ledger(
 
 #[tokio::test]
 async fn what_is_booked_later_into_an_issued_month_changes_the_correction_and_not_the_paper() {
-    let desk = Desk::open().await;
+    let mut desk = Desk::open().await;
     let home = desk.purse.households(1).await[0];
     desk.purse.sold(&[(home, 30_000)]).await;
-    desk.days_pass(31);
+    desk.days_pass(31).await;
     let first = desk.issue(desk.of_month("2027-03")).await.created();
-    desk.days_pass(1);
+    desk.days_pass(1).await;
     let payment = json!({ "received_on": "2027-03-20", "amount": "50.00", "reference": "transfer",
                           "institution_id": desk.purse.school });
     desk.purse.world.post(&desk.purse.finance, "/v1/payments", payment).await.created();

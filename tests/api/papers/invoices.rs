@@ -68,11 +68,11 @@ async fn what_a_member_of_a_cooperative_grew_is_invoiced_by_the_cooperative() {
 
 #[tokio::test]
 async fn made_goods_are_taxed_by_the_rate_of_the_day_of_the_sale() {
-    let desk = Desk::open().await;
+    let mut desk = Desk::open().await;
     desk.purse.world.execute("update product set tax_code = '1030101000000000000'", Vec::new()).await;
     let home = desk.purse.households(1).await[0];
     let before = desk.purse.sold(&[(home, 10_100)]).await;
-    desk.days_pass(306);
+    desk.days_pass(306).await;
     assert_eq!(desk.purse.world.clock.today().to_string(), "2028-01-01");
     let after = desk.purse.sold(&[(home, 10_300)]).await;
     let data = data_of(&desk, before).await;
