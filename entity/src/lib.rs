@@ -27,6 +27,8 @@ pub mod payout;
 pub mod payout_batch;
 pub mod payout_part;
 pub mod principal;
+pub mod problem;
+pub mod problem_run;
 pub mod product;
 pub mod purchase_order;
 pub mod reference_price;

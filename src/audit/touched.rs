@@ -1,6 +1,7 @@
 //! What was touched since a moment, as sets of rows that an audit since then reads. A row was touched when the trail has
-//! an event about it, when it was made since (ids carry their moment), or when what it is made of was touched: money
-//! that came for a settlement touches its lines, its order and its accounts.
+//! an event about it, when it was made since (ids carry their moment), when it says itself that it was written since
+//! (confirmed, reversed, approved …), so that an event taken out of the trail does not hide its row, or when what it is
+//! made of was touched: money that came for a settlement touches its lines, its order and its accounts.
 //!
 //! A check narrows itself by naming the column that must be in a set. One that names none is read whole.
 
@@ -26,6 +27,7 @@ pub enum Touched {
     PayoutBatch,
     Payout,
     BankStatement,
+    Problem,
     Entry,
     Account,
     /// Events of the trail itself.
@@ -50,6 +52,7 @@ impl Touched {
             "payout_batch" => Self::PayoutBatch,
             "payout" => Self::Payout,
             "bank_statement" => Self::BankStatement,
+            "problem" => Self::Problem,
             _ => return None,
         })
     }
@@ -71,6 +74,7 @@ impl Touched {
             Self::PayoutBatch => "touched_payout_batch",
             Self::Payout => "touched_payout",
             Self::BankStatement => "touched_bank_statement",
+            Self::Problem => "touched_problem",
             Self::Entry => "touched_entry",
             Self::Account => "touched_account",
             Self::Event => "touched_event",
@@ -105,6 +109,11 @@ pub fn sets() -> String {
     let own = |table: &str| format!("select id from {table} where id >= $2 union {}", told(table));
     let plain = |table: &str| (format!("touched_{table}"), own(table));
     let within = |set: &str| format!("in (select id from {set})");
+    // Rows that say themselves when they were written are touched also when their event is gone.
+    let timed = |table: &str, times: &[&str]| {
+        let written: Vec<String> = times.iter().map(|time| format!("{time} >= $1")).collect();
+        format!("select id from {table} where {}", written.join(" or "))
+    };
     let widened = |table: &str, more: String| {
         let (name, rows) = plain(table);
         (name, format!("{rows} union {more}"))
@@ -114,9 +123,17 @@ pub fn sets() -> String {
         plain("institution"),
         plain("product"),
         plain("reference_price"),
-        plain("payment"),
+        widened("payment", timed("payment", &["reversed_at"])),
         plain("bank_statement"),
-        widened("payout_batch", format!("select batch_id from payout where id in ({})", told("payout"))),
+        widened("problem", timed("problem", &["closed_at"])),
+        widened(
+            "payout_batch",
+            format!(
+                "select batch_id from payout where id in ({}) union {}",
+                told("payout"),
+                timed("payout_batch", &["approved_at", "executed_at"])
+            ),
+        ),
         (
             "touched_payout".to_owned(),
             format!("select id from payout where batch_id {}", within("touched_payout_batch")),
@@ -147,9 +164,10 @@ pub fn sets() -> String {
             "purchase_order",
             format!(
                 "select order_id from delivery where id {}
-                 union select order_id from settlement where id {}",
+                 union select order_id from settlement where id {} union {}",
                 within("touched_delivery"),
-                within("touched_settlement")
+                within("touched_settlement"),
+                timed("purchase_order", &["confirmed_at", "ended_at", "rated_at"])
             ),
         ),
         widened(

@@ -1,11 +1,12 @@
 //! The specification of the audit: consistent books pass, and one fen, gram or piece changed by hand in any table of
 //! the money and stock path is found and the row named.
 
-mod chain;
+pub mod chain;
 mod kinds;
 mod money;
 mod since;
 mod statements;
+mod swaps;
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;

@@ -174,6 +174,8 @@ async fn every_entity_is_the_table_that_the_migrations_make() {
         payout_batch,
         payout_part,
         principal,
+        problem,
+        problem_run,
         product,
         purchase_order,
         reference_price,

@@ -2,10 +2,10 @@
 
 use super::super::dialect::Dialect;
 use super::super::touched::Touched;
-use super::{Check, Pair, only_of_table};
+use super::{Check, Pair, as_last_worded, only_of_table};
 
 /// Tables whose every row was announced by an event about it.
-const ANNOUNCED: [&str; 12] = [
+const ANNOUNCED: [&str; 13] = [
     "household",
     "institution",
     "product",
@@ -18,6 +18,7 @@ const ANNOUNCED: [&str; 12] = [
     "payment",
     "payout_batch",
     "payout",
+    "problem",
 ];
 
 /// A sealed value holds a nonce of 12 bytes and a tag of 16 besides the value: anything shorter is not sealed.
@@ -25,6 +26,12 @@ const SEALED_CHARS_MIN: u8 = 38;
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
     let mut checks: Vec<Check> = ANNOUNCED.into_iter().map(|table| announced(dialect, table)).collect();
+    checks.push(as_last_worded(
+        dialect,
+        "problem",
+        "state",
+        "a problem is open or closed as last written to the trail",
+    ));
     checks.push(told_before(dialect));
     checks.push(sealed(dialect));
     checks
