@@ -20,6 +20,7 @@ pub mod numbers;
 pub mod orders;
 pub mod payments;
 pub mod payouts;
+pub mod problems;
 pub mod products;
 pub mod quantity;
 pub mod refusal;

@@ -13,8 +13,8 @@ use crate::cli::metrics::Recorder;
 use crate::http::edge::{BodyLimit, Edge};
 use crate::http::problem::Problem;
 use crate::{
-    audit, deliveries, ledger, lots, members, orders, payments, payouts, products, regions, reports,
-    settlement,
+    audit, deliveries, ledger, lots, members, orders, payments, payouts, problems, products, regions,
+    reports, settlement,
 };
 
 /// The parts of the contract.
@@ -50,6 +50,8 @@ pub enum Tag {
     Ledger,
     /// Figures for the bureau.
     Reports,
+    /// What does not match, and who closes it by when.
+    Problems,
     /// Without sign-in.
     Public,
     /// Who wrote what.
@@ -78,7 +80,7 @@ pub type Apis = (
     ),
     (products::api::Api, lots::api::Api, orders::api::Api, deliveries::api::Api),
     (settlement::api::Api, payments::api::Api, payouts::api::Api, ledger::api::Api),
-    (reports::api::Api, audit::api::Api),
+    (reports::api::Api, problems::api::Api, audit::api::Api),
 );
 
 fn apis(app: &App) -> Apis {
@@ -103,7 +105,7 @@ fn apis(app: &App) -> Apis {
             payouts::api::Api(app.clone()),
             ledger::api::Api(app.clone()),
         ),
-        (reports::api::Api(app.clone()), audit::api::Api(app.clone())),
+        (reports::api::Api(app.clone()), problems::api::Api(app.clone()), audit::api::Api(app.clone())),
     )
 }
 

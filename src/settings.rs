@@ -36,6 +36,10 @@ pub struct Settings {
     /// Candidate lots read for one order line at most.
     pub candidates_max: u64,
     pub payment_days: i64,
+    /// The rules that raise problems run this often.
+    pub problem_minutes: i64,
+    /// The whole audit runs this often, and what it finds becomes problems.
+    pub audit_hours: i64,
     pub sign_in_tries_max: u64,
     pub sign_in_window_seconds: u64,
     /// Passwords hashed at the same time; the rest wait their turn.
@@ -81,6 +85,8 @@ impl Default for Settings {
             spoils_within_days: 7,
             candidates_max: 20_000,
             payment_days: 30,
+            problem_minutes: 10,
+            audit_hours: 24,
             sign_in_tries_max: 5,
             sign_in_window_seconds: 900,
             password_hashes_parallel: 1,
@@ -120,6 +126,8 @@ impl Settings {
         ensure((1..=3_600).contains(&self.sweep_seconds), "sweep_seconds", "between 1 and 3600")?;
         ensure((1..=720).contains(&self.session_hours), "session_hours", "between 1 and 720")?;
         ensure((1..=60).contains(&self.payment_days), "payment_days", "between 1 and 60")?;
+        ensure((1..=1_440).contains(&self.problem_minutes), "problem_minutes", "between 1 and 1440")?;
+        ensure((1..=720).contains(&self.audit_hours), "audit_hours", "between 1 and 720")?;
         ensure((0..=365).contains(&self.spoils_within_days), "spoils_within_days", "between 0 and 365")?;
         ensure((1..=200_000).contains(&self.candidates_max), "candidates_max", "between 1 and 200000")?;
         ensure((1..=200).contains(&self.database_connections), "database_connections", "between 1 and 200")?;

@@ -88,6 +88,10 @@ report_sales             no        no     no     no       yes     yes     yes   
 report_coverage          no        no     no     no       yes     yes     yes     no
 report_income            no        no     no     no       yes     yes     yes     no
 report_unsold            no        no     no     no       yes     yes     yes     no
+list_problems            no        no     no     no       yes     yes     yes     no
+raise_problem            no        no     no     no       yes     yes     no      no
+get_problem              no        no     no     no       yes     yes     yes     no
+close_problem            no        no     no     no       yes     yes     no      no
 list_audit_events        no        no     no     no       no      no      yes     no
 ";
 
@@ -152,6 +156,7 @@ impl Operation {
                 "settlements" => side.id("settlement"),
                 "payments" => side.id("payment"),
                 "payout_batches" => side.id("payout_batch"),
+                "problems" => side.id("problem"),
                 "ledger" if self.path.contains("entries") => side.id("ledger_entry"),
                 "ledger" => side.id("ledger_account"),
                 _ => "",
@@ -213,6 +218,11 @@ impl Operation {
             "record_payment" => side.payment(),
             "reverse_payment" => json!({ "reason": "a wrong payer" }),
             "make_payout_batch" => json!({ "up_to": "2027-03-01" }),
+            "raise_problem" => json!({
+                "title": "账户不符", "detail": "存折已注销", "household_id": household, "owner": "officer",
+                "due_on": "2027-03-08",
+            }),
+            "close_problem" => json!({ "evidence": "已更正" }),
             "record_payout_results" => {
                 json!({ "results": [{ "payout_id": side.id("payout"), "result": "paid" }] })
             }

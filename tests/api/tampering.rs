@@ -118,6 +118,19 @@ async fn the_command_ends_with_three_and_names_the_row_once_a_gram_was_changed()
 }
 
 #[tokio::test]
+async fn the_command_puts_what_it_found_on_the_problem_list_when_asked_to() {
+    let world = chain::books().await;
+    world.execute("update lot set held_base = held_base + 1 where held_base > 0", Vec::new()).await;
+    let (code, _, stderr) = audited(world.database_url(), &["--raise"]);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("1 raised as problems, 0 closed"), "{stderr}");
+    world.execute("update lot set held_base = held_base - 1 where held_base > 0", Vec::new()).await;
+    let (code, _, stderr) = audited(world.database_url(), &["--raise"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("0 raised as problems, 1 closed"), "{stderr}");
+}
+
+#[tokio::test]
 async fn the_command_makes_no_database_where_there_is_none() {
     let file = std::env::temp_dir().join(format!("zhuxiao-none-{}.db", Uuid::now_v7().simple()));
     let (code, _, stderr) = audited(&format!("sqlite://{}?mode=rwc", file.display()), &[]);

@@ -189,6 +189,11 @@ impl Side {
         let path = format!("/v1/ledger/accounts/{}/postings", self.id("ledger_account"));
         let postings = world.get(self.person(Role::Finance), &path).await.ok();
         self.ids.insert("ledger_entry", text(&postings["items"][0], "entry_id"));
+        let problem = json!({
+            "title": "账户不符", "detail": "存折已注销", "household_id": self.id("household"), "owner": "officer",
+            "due_on": "2027-03-08",
+        });
+        self.make(world, Role::Officer, "/v1/problems", problem, "problem").await;
     }
 
     pub fn payment(&self) -> Value {

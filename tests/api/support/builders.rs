@@ -31,6 +31,12 @@ impl World {
         changed
     }
 
+    /// Whoever is signed in now stays it for a year of the clock that tests move.
+    pub async fn stay_signed_in(&self) {
+        let until = self.clock.now() + chrono::TimeDelta::days(366);
+        self.execute("update session set expires_at = $1", vec![until.into()]).await;
+    }
+
     /// The regions of [`REGIONS`], valid since 2020.
     pub async fn with_regions(self) -> Self {
         for (code, level, name, parent) in REGIONS {
