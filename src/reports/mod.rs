@@ -15,6 +15,7 @@ pub mod api;
 pub mod coverage;
 pub mod income;
 pub mod progress;
+pub mod reconciliation;
 pub mod rules;
 pub mod sales;
 mod store;

@@ -87,6 +87,7 @@ export_ledger            no        no     no     no       no      yes     yes   
 report_sales             no        no     no     no       yes     yes     yes     no
 report_coverage          no        no     no     no       yes     yes     yes     no
 report_income            no        no     no     no       yes     yes     yes     no
+report_reconciliation    no        no     no     no       yes     yes     yes     no
 report_unsold            no        no     no     no       yes     yes     yes     no
 list_problems            no        no     no     no       yes     yes     yes     no
 raise_problem            no        no     no     no       yes     yes     no      no

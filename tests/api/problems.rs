@@ -1,5 +1,6 @@
 //! The specification of `/v1/problems`, as tests over HTTP.
 
+mod books;
 mod money;
 
 use serde_json::{Value as Json, json};
