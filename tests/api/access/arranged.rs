@@ -10,6 +10,7 @@ use zhuxiao::members::access::Role;
 use zhuxiao::members::principals::{self, NewPrincipal, Place};
 use zhuxiao::trail::Actor;
 
+use crate::bank_statements::send;
 use crate::support::{Answer, PASSWORD, Person, World};
 
 /// Where a side lives.
@@ -189,6 +190,9 @@ impl Side {
         let path = format!("/v1/ledger/accounts/{}/postings", self.id("ledger_account"));
         let postings = world.get(self.person(Role::Finance), &path).await.ok();
         self.ids.insert("ledger_entry", text(&postings["items"][0], "entry_id"));
+        let statement = format!("日期,收入,支出,摘要\n2027-02-01,1.00,,{}\n", self.home.village);
+        let answer = send(world, self.person(Role::Finance), "", statement).await.ok();
+        self.ids.insert("bank_statement", text(&answer["statements"][0], "id"));
     }
 
     pub fn payment(&self) -> Value {
