@@ -13,8 +13,8 @@ use crate::cli::metrics::Recorder;
 use crate::http::edge::{BodyLimit, Edge};
 use crate::http::problem::Problem;
 use crate::{
-    audit, deliveries, ledger, lots, members, orders, papers, payments, payouts, problems, products, regions,
-    reports, settlement,
+    audit, bank_statements, deliveries, ledger, lots, members, orders, papers, payments, payouts, problems,
+    products, regions, reports, settlement,
 };
 
 /// The parts of the contract.
@@ -81,14 +81,14 @@ pub type Apis = (
         members::pairings::api::Api,
     ),
     (products::api::Api, lots::api::Api, orders::api::Api, deliveries::api::Api),
-    (settlement::api::Api, payments::api::Api, payouts::api::Api, ledger::api::Api),
     (
-        papers::api::Api,
-        papers::invoice::api::Api,
-        reports::api::Api,
-        problems::api::Api,
-        audit::api::Api,
+        settlement::api::Api,
+        payments::api::Api,
+        bank_statements::api::Api,
+        payouts::api::Api,
+        ledger::api::Api,
     ),
+    (papers::api::Api, papers::invoice::api::Api, reports::api::Api, problems::api::Api, audit::api::Api),
 );
 
 fn apis(app: &App) -> Apis {
@@ -110,6 +110,7 @@ fn apis(app: &App) -> Apis {
         (
             settlement::api::Api(app.clone()),
             payments::api::Api(app.clone()),
+            bank_statements::api::Api(app.clone()),
             payouts::api::Api(app.clone()),
             ledger::api::Api(app.clone()),
         ),

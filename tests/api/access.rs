@@ -75,6 +75,9 @@ get_settlement           yes       yes    yes    yes      yes     yes     yes   
 list_payments            no        no     yes    yes      yes     yes     yes     no
 record_payment           no        no     no     no       no      yes     no      no
 reverse_payment          no        no     no     no       no      yes     no      no
+list_bank_statements     no        no     no     no       no      yes     yes     no
+import_bank_statement    no        no     no     no       no      yes     no      no
+list_bank_statement_lines no       no     no     no       no      yes     yes     no
 list_payout_batches      no        no     no     no       yes     yes     yes     no
 make_payout_batch        no        no     no     no       no      yes     no      no
 get_payout_batch         no        no     no     no       yes     yes     yes     no
@@ -167,6 +170,7 @@ impl Operation {
                 "deliveries" => side.id("delivery"),
                 "settlements" => side.id("settlement"),
                 "payments" => side.id("payment"),
+                "bank_statements" => side.id("bank_statement"),
                 "payout_batches" => side.id("payout_batch"),
                 "papers" => side.id("paper"),
                 "problems" => side.id("problem"),

@@ -18,6 +18,7 @@ mod tidy;
 
 mod access;
 mod audit_events;
+mod bank_statements;
 mod cooperatives;
 mod deliveries;
 mod demo;

@@ -10,6 +10,7 @@ use zhuxiao::members::access::Role;
 use zhuxiao::members::principals::{self, NewPrincipal, Place};
 use zhuxiao::trail::Actor;
 
+use crate::bank_statements::send;
 use crate::support::{Answer, PASSWORD, Person, World};
 
 /// Where a side lives.
@@ -199,6 +200,9 @@ impl Side {
             "due_on": "2027-03-08",
         });
         self.make(world, Role::Officer, "/v1/problems", problem, "problem").await;
+        let statement = format!("日期,收入,支出,摘要\n2027-02-01,1.00,,{}\n", self.home.village);
+        let answer = send(world, self.person(Role::Finance), "", statement).await.ok();
+        self.ids.insert("bank_statement", text(&answer["statements"][0], "id"));
     }
 
     pub fn payment(&self) -> Value {
