@@ -11,7 +11,8 @@ use super::content::{
 use super::rules::{self, LINES_MAX, Month, Subject};
 use crate::app::App;
 use crate::db::{self, WriteTxn};
-use crate::members::households::{self, mask_bank_account, mask_name};
+use crate::members::households::{mask_bank_account, mask_name};
+use crate::members::sealed::Sealed;
 use crate::money::{Fen, Price};
 use crate::quantity::{Measure, Unit};
 use crate::refusal::{Failure, Outcome, Refusal};
@@ -283,12 +284,14 @@ async fn payout(txn: &WriteTxn, app: &App, id: Uuid) -> Outcome<Frozen> {
         head_name: String,
         village: String,
         county: Option<String>,
+        account_sealed: Option<String>,
     }
-    let sql = "select payout.county_code, payout.household_id, payout.state, payout.amount_fen,
+    let sql = "select payout.county_code, payout.household_id, payout.state, payout.amount_fen, payee.account_sealed,
                       batch.number as batch_number, entry.occurred_on as paid_on, household.head_name,
                       coalesce(village.name, household.village_code) as village, county.name as county
                from payout join payout_batch batch on batch.id = payout.batch_id
                join household on household.id = payout.household_id
+               left join payout_payee payee on payee.payout_id = payout.id
                left join ledger_entry entry on entry.id = payout.result_entry_id
                left join region village on village.code = household.village_code
                left join region county on county.code = payout.county_code || '000000'
@@ -298,12 +301,13 @@ async fn payout(txn: &WriteTxn, app: &App, id: Uuid) -> Outcome<Frozen> {
     let (Some(paid_on), "paid") = (head.paid_on, head.state.as_str()) else {
         return Err(not_paid(head.state));
     };
-    let accounts = households::bank_accounts(app, txn, &[head.household_id]).await?;
+    let open = |sealed: &String| app.keys.open(Sealed::PayoutPayeeAccount, id, sealed);
+    let account = head.account_sealed.as_ref().map(open).transpose()?;
     let slip = PaymentSlip {
         county: head.county.unwrap_or_default(),
         village: head.village,
         household: mask_name(&head.head_name),
-        account: accounts.first().map(|(_, account)| mask_bank_account(account)),
+        account: account.as_deref().map(mask_bank_account),
         batch_number: head.batch_number,
         paid_on,
         lines: paid_lines(txn, id).await?,

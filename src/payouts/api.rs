@@ -2,23 +2,25 @@
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::payload::Json;
+use poem_openapi::payload::{Binary, Json};
 use uuid::Uuid;
 
-use super::results;
+use super::bank_file;
+use super::results::{self, ResultFile};
 use crate::app::App;
 use crate::http::answers::{self, Created, Done};
 use crate::http::body::Body;
 use crate::http::page::{Listed, page_request};
 use crate::http::problem::Answer;
+use crate::id::content_hash;
 use crate::members::access::Signed;
 use crate::routes::Tag;
 
 mod shapes;
 
 use shapes::{
-    LeftOutHousehold, Payout, PayoutBatch, PayoutBatchToMake, PayoutResults, PayoutState, PayoutsToMark,
-    PayoutsToRetry, parse_results,
+    BankFileAnswer, BankFileFormat, LeftOutHousehold, Payout, PayoutBatch, PayoutBatchToMake,
+    PayoutResultImport, PayoutResults, PayoutState, PayoutsToMark, PayoutsToRetry, parse_results,
 };
 
 /// Money out to households.
@@ -146,6 +148,51 @@ impl Api {
         let key = answers::idempotency_key(caller.principal_id, header, &operation, &body.0)?;
         let told = parse_results(body.0.results)?;
         let done = results::record(&self.0, &caller, &key, id.0, &told).await?;
+        Ok(Done::once(done.is_replay, done.value.into()))
+    }
+
+    /// Get the file for the bank
+    ///
+    /// For finance: an approved batch as ISO 20022 pain.001.001.09, or as a bank form in xlsx or csv. The same batch gives
+    /// the same bytes every time, and every time the trail says who asked. Names and accounts are in the clear. Needs the
+    /// settings of the account that is paid from. Two at a time.
+    #[oai(path = "/payout_batches/:id/file", method = "get", operation_id = "get_payout_file")]
+    async fn get_payout_file(
+        &self,
+        caller: Signed,
+        id: Path<Uuid>,
+        format: Query<BankFileFormat>,
+    ) -> Answer<BankFileAnswer> {
+        let file = bank_file::write(&self.0, &caller, id.0, format.0.into()).await?;
+        Ok(BankFileAnswer::new(file, format.0))
+    }
+
+    /// Import payout results
+    ///
+    /// For finance: the file in which the bank says what became of the batch, pain.002.001.10, or csv or xlsx with the
+    /// columns 业务参考号, 金额 and 处理结果, and optionally 失败原因. Settled is paid, rejected is returned, what is under way
+    /// stays, and what the file does not name is unknown from now on. All of the file or nothing; the same file again
+    /// changes nothing. Needs an `Idempotency-Key`.
+    #[oai(
+        path = "/payout_batches/:id/results/import",
+        method = "post",
+        operation_id = "import_payout_results"
+    )]
+    async fn import_payout_results(
+        &self,
+        caller: Signed,
+        id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<String>>,
+        /// The file is about some payouts of the batch only: those it does not name stay as they are.
+        is_partial: Query<Option<bool>>,
+        file: Binary<Vec<u8>>,
+    ) -> Answer<Done<PayoutResultImport>> {
+        let is_partial = is_partial.0.unwrap_or(false);
+        let operation = format!("import_payout_results:{}:{is_partial}", id.0);
+        let (header, hash) = (idempotency_key.0.as_deref(), content_hash(&file.0));
+        let key = answers::idempotency_key(caller.principal_id, header, &operation, &hash)?;
+        let file = ResultFile { bytes: file.0, hash, is_partial };
+        let done = results::import(&self.0, &caller, &key, id.0, file).await?;
         Ok(Done::once(done.is_replay, done.value.into()))
     }
 

@@ -3,8 +3,9 @@
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
+use super::BatchView;
+use super::payees::{self, Debtor};
 use super::rules::{BankResult, BatchState, Instructed, PayoutState, ReturnCode, Share};
-use super::{BatchView, payees};
 use crate::app::App;
 use crate::db::WriteTxn;
 use crate::members::access::Caller;
@@ -33,17 +34,24 @@ pub struct Told {
 impl Trail<'_> {
     /// Adds events in one statement.
     pub async fn record(&self, action: &'static str, told: Vec<Told>) -> Outcome<()> {
-        let events = told.into_iter().map(|told| Event {
-            county_code: Some(self.batch.county_code.clone()),
-            household_id: told.household_id,
-            action,
-            subject_kind: told.subject_kind,
-            subject_id: told.subject_id,
-            before: told.before,
-            after: Some(told.after),
-        });
+        let events = told.into_iter().map(|told| told.of(self.batch, action));
         let (app, now) = (self.app, self.app.clock.now());
         Ok(trail::record(self.txn, &app.ids, now, &self.caller.actor(), events.collect()).await?)
+    }
+}
+
+impl Told {
+    /// As an event of an operation on a batch.
+    pub fn of(self, batch: &BatchView, action: &'static str) -> Event {
+        Event {
+            county_code: Some(batch.county_code.clone()),
+            household_id: self.household_id,
+            action,
+            subject_kind: self.subject_kind,
+            subject_id: self.subject_id,
+            before: self.before,
+            after: Some(self.after),
+        }
     }
 }
 
@@ -58,10 +66,27 @@ pub fn batch_made(batch: &BatchView) -> Told {
     of_batch(batch, None, after)
 }
 
-/// The bank is instructed to pay so many payees.
-pub fn batch_approved(batch: &BatchView, before: BatchState, payees: u64) -> Told {
-    let after = json!({ "state": batch.state.as_str(), "amount_fen": batch.amount, "frozen_payees": payees });
+/// The bank is instructed to pay so many payees, from an account if one is set.
+pub fn batch_approved(batch: &BatchView, before: BatchState, payees: u64, debtor: Option<&Debtor>) -> Told {
+    let after = json!({
+        "state": batch.state.as_str(),
+        "amount_fen": batch.amount,
+        "frozen_payees": payees,
+        "debtor_name": debtor.map(|debtor| &debtor.name),
+        "debtor_bank": debtor.map(|debtor| &debtor.bank),
+    });
     of_batch(batch, Some(before), after)
+}
+
+/// Somebody asked for the file for the bank. The first one may have fixed the account it is paid from.
+pub fn file_written(batch: &BatchView, form: &str, debtor: &Debtor) -> Told {
+    let after = json!({ "form": form, "debtor_name": debtor.name, "debtor_bank": debtor.bank });
+    of_batch(batch, None, after)
+}
+
+/// A file of the bank changed something.
+pub fn file_read(batch: &BatchView, file_hash: &str) -> Told {
+    of_batch(batch, None, json!({ "file_sha256": file_hash }))
 }
 
 pub fn batch_executed(batch: &BatchView, before: BatchState) -> Told {

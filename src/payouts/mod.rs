@@ -17,7 +17,9 @@ use crate::numbers::{self, Series};
 use crate::refusal::{Failure, Outcome, Refusal};
 use crate::settlement::receipts::{self, PayableLine, Waiting};
 
+mod answers;
 pub mod api;
+pub mod bank_file;
 mod events;
 mod payees;
 pub mod results;
@@ -270,6 +272,7 @@ pub async fn approve(app: &App, caller: &Caller, key: &Key, id: Uuid) -> Outcome
         }
         batch.approved = Some(step);
         let frozen = payees::freeze(&txn, app, &batch).await?;
+        let debtor = payees::freeze_debtor_if_set(&txn, app, id).await?;
         let payouts = store::amounts_of(&txn, id).await?;
         let postings = [(CLEARING, batch.amount.negated())]
             .into_iter()
@@ -280,7 +283,8 @@ pub async fn approve(app: &App, caller: &Caller, key: &Key, id: Uuid) -> Outcome
             return Err(changed_under_lock(id));
         }
         let trail = events::Trail { txn: &txn, app, caller, batch: &batch };
-        trail.record("approve_payout_batch", vec![events::batch_approved(&batch, before, frozen)]).await?;
+        let approved = events::batch_approved(&batch, before, frozen, debtor.as_ref());
+        trail.record("approve_payout_batch", vec![approved]).await?;
         for chunk in payouts.chunks(CHUNK) {
             let told = chunk.iter().map(events::payout_instructed);
             trail.record("approve_payout_batch", told.collect()).await?;

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::db::WriteTxn;
 use crate::members::households::{self, mask_bank_account};
 use crate::members::sealed::Sealed;
-use crate::refusal::{Outcome, Refusal};
+use crate::refusal::{Failure, Outcome, Refusal};
 use crate::settlement::receipts::Waiting;
 
 /// The households of a county whose last money came back for a reason of the account, and whose account is still the
@@ -70,6 +70,49 @@ fn seal(app: &App, payout_id: Uuid, payee: &households::Payee) -> Outcome<Frozen
         name_sealed: app.keys.seal(Sealed::PayoutPayeeName, payout_id, &payee.head_name)?,
         account_sealed: app.keys.seal(Sealed::PayoutPayeeAccount, payout_id, &payee.account)?,
     })
+}
+
+/// The account that a batch is paid from.
+#[derive(Clone)]
+pub struct Debtor {
+    pub name: String,
+    pub bank: String,
+    pub account: String,
+}
+
+/// The account that was frozen for a batch.
+pub async fn debtor(txn: &WriteTxn, app: &App, batch_id: Uuid) -> Outcome<Option<Debtor>> {
+    let Some(found) = store::debtor(txn, batch_id).await? else { return Ok(None) };
+    let account = app.keys.open(Sealed::PayoutBatchDebtorAccount, batch_id, &found.account_sealed)?;
+    Ok(Some(Debtor { name: found.name, bank: found.bank, account }))
+}
+
+/// Freezes the account of the settings for a batch that has none yet.
+///
+/// Refused with [`Refusal::SettingMissing`] when it is not set whole.
+pub async fn freeze_debtor(txn: &WriteTxn, app: &App, batch_id: Uuid) -> Outcome<Debtor> {
+    let set = |value: &Option<String>, setting| value.clone().ok_or(Refusal::SettingMissing { setting });
+    let settings = &app.settings;
+    let debtor = Debtor {
+        account: set(&settings.escrow_account, "ZHUXIAO_ESCROW_ACCOUNT")?,
+        name: set(&settings.escrow_account_name, "ZHUXIAO_ESCROW_ACCOUNT_NAME")?,
+        bank: set(&settings.escrow_account_bank, "ZHUXIAO_ESCROW_ACCOUNT_BANK")?,
+    };
+    let frozen = store::FrozenDebtor {
+        name: debtor.name.clone(),
+        bank: debtor.bank.clone(),
+        account_sealed: app.keys.seal(Sealed::PayoutBatchDebtorAccount, batch_id, &debtor.account)?,
+    };
+    if store::set_debtor(txn, batch_id, &frozen).await? { Ok(debtor) } else { Err(Failure::LostRace) }
+}
+
+/// The same when a batch is approved, which the settings do not keep anybody from: a file is refused until they are whole.
+pub async fn freeze_debtor_if_set(txn: &WriteTxn, app: &App, batch_id: Uuid) -> Outcome<Option<Debtor>> {
+    match freeze_debtor(txn, app, batch_id).await {
+        Ok(debtor) => Ok(Some(debtor)),
+        Err(Failure::Refused(Refusal::SettingMissing { .. })) => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// A payout as people see it.

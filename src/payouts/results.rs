@@ -1,11 +1,12 @@
 //! What became of payouts: paid, returned, or not known. A payout that the bank did not answer stays unknown until a
 //! result or a person says otherwise; nothing here guesses, and nothing pays it again.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::rules::{self, BankResult, BatchState, Instructed};
 use super::{BatchView, CHUNK, CLEARING, ESCROW, Step, changed_under_lock, entry_of, locked, too_large};
-use super::{events, payable};
+use super::{answers, events, payable};
 use crate::app::App;
 use crate::db::WriteTxn;
 use crate::idempotency::{self, Key, Once};
@@ -38,6 +39,72 @@ pub async fn record(
         step.execute(&mut batch).await?;
         batch.counted = Some(super::store::counted(&txn, id).await?);
         idempotency::commit(txn, key, app.clock.now(), batch).await
+    })
+    .await
+}
+
+/// A file of the bank, and how it is meant.
+#[derive(Debug)]
+pub struct ResultFile {
+    pub bytes: Vec<u8>,
+    /// SHA-256 of the bytes in hexadecimal.
+    pub hash: String,
+    /// It is about some payouts of the batch only; those it does not name stay as they are.
+    pub is_partial: bool,
+}
+
+/// What a file of the bank changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Imported {
+    pub batch: BatchView,
+    pub paid: usize,
+    pub returned: usize,
+    /// Payouts whose result is not known since this file.
+    pub unknown: usize,
+    pub pending: usize,
+    pub unchanged: usize,
+}
+
+/// Records what a file of the bank says. All of it or nothing: an answer that does not fit is refused with its place. The
+/// same file again changes nothing.
+pub async fn import(
+    app: &App,
+    caller: &Caller,
+    key: &Key,
+    id: Uuid,
+    file: ResultFile,
+) -> Outcome<Once<Imported>> {
+    caller.allow(&[Role::Finance])?;
+    let counties = caller.region()?.counties();
+    let ResultFile { bytes, hash, is_partial } = file;
+    let told = answers::read(bytes).await?;
+    idempotency::once(app, key, || async {
+        let txn = app.db.begin().await?;
+        let mut batch = locked(&txn, &counties, id).await?;
+        batch.state.take_file()?;
+        if let Some(message) = &told.message {
+            message.is_of(&batch.number, batch.payout_count, batch.amount)?;
+        }
+        let all = super::store::amounts_of(&txn, id).await?;
+        let weighed = answers::weigh(&told, is_partial, &all)?;
+        let step = Answering { txn: &txn, app, caller, action: "import_payout_results" };
+        step.settle(&batch, &weighed.told).await?;
+        step.leave_unknown(&batch, &weighed.unknown).await?;
+        step.execute(&mut batch).await?;
+        if !weighed.told.is_empty() || !weighed.unknown.is_empty() {
+            step.trail(&batch).record(step.action, vec![events::file_read(&batch, &hash)]).await?;
+        }
+        batch.counted = Some(super::store::counted(&txn, id).await?);
+        let paid = weighed.told.iter().filter(|(_, result)| *result == BankResult::Paid).count();
+        let imported = Imported {
+            batch,
+            paid,
+            returned: weighed.told.len().saturating_sub(paid),
+            unknown: weighed.unknown.len(),
+            pending: weighed.pending,
+            unchanged: weighed.unchanged,
+        };
+        idempotency::commit(txn, key, app.clock.now(), imported).await
     })
     .await
 }

@@ -47,6 +47,15 @@ impl BatchState {
         }
     }
 
+    /// Refuses a file about a batch that the bank was not instructed to pay. One about a batch that has all its results may
+    /// come again.
+    pub fn take_file(self) -> Result<(), Refusal> {
+        match self {
+            Self::Approved | Self::Executed => Ok(()),
+            Self::Drafted => Err(self.refuse("record results of")),
+        }
+    }
+
     /// Refuses results of a batch that the bank was not instructed to pay, or that has them all.
     pub fn take_results(self) -> Result<(), Refusal> {
         match self {
@@ -293,6 +302,13 @@ pub struct Instructed {
 #[must_use]
 pub fn end_to_end_id(payout_id: Uuid) -> String {
     format!("P{}", payout_id.simple())
+}
+
+/// The payout that such a name is of.
+#[must_use]
+pub fn payout_of(end_to_end_id: &str) -> Option<Uuid> {
+    let hex = end_to_end_id.trim().strip_prefix(['P', 'p']).filter(|hex| hex.len() == 32)?;
+    Uuid::try_parse(hex).ok()
 }
 
 /// Puts every result to its payout. Refuses a payout named twice, one of another batch, and one that has its result.

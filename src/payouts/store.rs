@@ -404,6 +404,33 @@ pub async fn insert_payees(txn: &WriteTxn, payees: &[FrozenPayee]) -> Result<u64
     db::change(txn, &sql, [db::set_parameter(rows.collect())]).await
 }
 
+/// The account that a batch is paid from, sealed.
+#[derive(FromQueryResult)]
+pub struct FrozenDebtor {
+    pub name: String,
+    pub bank: String,
+    pub account_sealed: String,
+}
+
+pub async fn debtor(txn: &WriteTxn, batch_id: Uuid) -> Result<Option<FrozenDebtor>, DbErr> {
+    let sql = "select debtor_name as name, debtor_bank as bank, debtor_account_sealed as account_sealed
+               from payout_batch where id = $1 and debtor_account_sealed is not null";
+    db::row(txn, sql, [batch_id.into()]).await
+}
+
+/// Fixes the account of a batch that has none; `false` when it has one.
+pub async fn set_debtor(txn: &WriteTxn, batch_id: Uuid, debtor: &FrozenDebtor) -> Result<bool, DbErr> {
+    let sql = "update payout_batch set debtor_name = $2, debtor_bank = $3, debtor_account_sealed = $4
+               where id = $1 and debtor_account_sealed is null";
+    let values = [
+        batch_id.into(),
+        debtor.name.clone().into(),
+        debtor.bank.clone().into(),
+        debtor.account_sealed.clone().into(),
+    ];
+    Ok(db::change(txn, sql, values).await? == 1)
+}
+
 #[derive(FromQueryResult)]
 pub struct InstructedRow {
     id: Uuid,

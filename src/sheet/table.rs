@@ -73,6 +73,15 @@ impl Cell {
             Self::Day(day) => day.to_string(),
         }
     }
+
+    /// The one place where a figure becomes a binary float, as the file format knows no other number: the float nearest to
+    /// the exact decimal. `None` beyond the 15 digits a float keeps; such a figure is written as text rather than wrong.
+    #[must_use]
+    pub fn as_float(&self) -> Option<f64> {
+        let shown = self.shown();
+        let digits = shown.bytes().filter(u8::is_ascii_digit).count();
+        if digits > 15 { None } else { shown.parse().ok() }
+    }
 }
 
 impl Column {
@@ -106,7 +115,8 @@ pub fn csv(table: &Table) -> Outcome<String> {
 }
 
 /// A leading `'` makes spreadsheet programs take a text as text. Our own numbers need none, also negative ones.
-fn guarded(cell: &Cell) -> String {
+#[must_use]
+pub fn guarded(cell: &Cell) -> String {
     let shown = cell.shown();
     let is_risky = matches!(cell, Cell::Text(_)) && shown.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if is_risky { format!("'{shown}") } else { shown }
@@ -216,7 +226,7 @@ fn write_cell(
         Cell::Text(text) => {
             sheet.write_string(row, place, text)?;
         }
-        Cell::Number(_) | Cell::Yuan(_) | Cell::Kilos(_) | Cell::Percent(_) => match as_float(cell) {
+        Cell::Number(_) | Cell::Yuan(_) | Cell::Kilos(_) | Cell::Percent(_) => match cell.as_float() {
             Some(number) => {
                 sheet.write_number_with_format(row, place, number, formats.of(cell))?;
             }
@@ -234,14 +244,6 @@ fn write_cell(
         },
     }
     Ok(())
-}
-
-/// The one place where a figure becomes a binary float, as the file format knows no other number: the float nearest to
-/// the exact decimal. `None` beyond the 15 digits a float keeps; such a figure is written as text rather than wrong.
-fn as_float(cell: &Cell) -> Option<f64> {
-    let shown = cell.shown();
-    let digits = shown.bytes().filter(u8::is_ascii_digit).count();
-    if digits > 15 { None } else { shown.parse().ok() }
 }
 
 fn as_serial_day(day: NaiveDate) -> Option<ExcelDateTime> {
@@ -274,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_figure_beyond_what_a_float_keeps_is_written_as_text() {
-        assert_eq!(as_float(&Cell::Yuan(123_456_789_012_345)), Some(1_234_567_890_123.45));
-        assert_eq!(as_float(&Cell::Yuan(1_234_567_890_123_456)), None);
+        assert_eq!(Cell::Yuan(123_456_789_012_345).as_float(), Some(1_234_567_890_123.45));
+        assert_eq!(Cell::Yuan(1_234_567_890_123_456).as_float(), None);
     }
 }

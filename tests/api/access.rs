@@ -92,6 +92,8 @@ get_paper_file           hidden    hidden yes    yes      yes     yes     yes   
 print_paper              hidden    hidden yes    yes      yes     yes     yes     no
 get_invoice_data         no        no     yes    yes      yes     yes     yes     no
 get_monthly_statement    no        no     yes    yes      yes     yes     yes     no
+get_payout_file          no        no     no     no       no      yes     no      no
+import_payout_results    no        no     no     no       no      yes     no      no
 mark_payouts_unknown     no        no     no     no       no      yes     no      no
 allow_payout_retry       no        no     no     no       no      yes     no      no
 list_ledger_accounts     no        no     no     no       no      yes     yes     no
@@ -188,7 +190,7 @@ impl Operation {
             "report_sales" | "report_coverage" | "report_income" => {
                 "?from=2027-01-01&to=2027-03-01".to_owned()
             }
-            "export_ledger" => "?format=csv".to_owned(),
+            "export_ledger" | "get_payout_file" => "?format=csv".to_owned(),
             "get_paper_file" => "?format=json".to_owned(),
             "get_public_progress" => format!("?region={}", side.home.county),
             _ => String::new(),

@@ -1,6 +1,7 @@
 //! The specification of `/v1/payout_batches`, as tests over HTTP.
 
 mod accounts;
+mod files;
 
 use reqwest::Method;
 use serde_json::{Value as Json, json};
@@ -8,6 +9,7 @@ use uuid::Uuid;
 use zhuxiao::db::statements_sent;
 use zhuxiao::members::access::Role;
 use zhuxiao::members::principals::Place;
+use zhuxiao::settings::Settings;
 
 use crate::support::purse::{Purse, VILLAGE};
 use crate::support::{Answer, Person};
@@ -22,7 +24,12 @@ struct Desk {
 
 impl Desk {
     async fn open() -> Self {
-        let purse = Purse::open().await;
+        Self::with(|_| {}).await
+    }
+
+    /// The same with other settings.
+    async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let purse = Purse::with(change).await;
         let second = purse.world.official(Role::Finance).await;
         Self { purse, second }
     }

@@ -10,6 +10,18 @@ pub fn checks(dialect: Dialect) -> Vec<Check> {
         frozen_payees(dialect),
         as_last_worded(
             dialect,
+            "payout_batch",
+            "debtor_name",
+            "a payout batch is paid from the account written to the trail",
+        ),
+        as_last_worded(
+            dialect,
+            "payout_batch",
+            "debtor_bank",
+            "a payout batch is paid from the bank written to the trail",
+        ),
+        as_last_worded(
+            dialect,
             "payout",
             "return_code",
             "money came back for the reason last written to the trail",

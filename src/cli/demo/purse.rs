@@ -1,15 +1,20 @@
 //! Money in and money out: institutions pay what they settled, and once a month the households are paid. Who prepares a
 //! batch never approves it.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
+use super::bank;
 use super::year::{Step, Year};
 use crate::cli::Ended;
 use crate::http::page::PageRequest;
+use crate::id::content_hash;
 use crate::members::households::{self, HouseholdEdit};
 use crate::money::Fen;
 use crate::payments::{self, NewPayment};
-use crate::payouts::{self, BankResult, ReturnCode};
+use crate::payouts::results::{self, ResultFile};
+use crate::payouts::{self, bank_file, end_to_end_id};
 use crate::refusal::{Failure, Refusal};
 use crate::settlement;
 
@@ -77,6 +82,7 @@ impl Year<'_> {
         Ok(())
     }
 
+    /// The bank gets the file of a batch and answers it with a report.
     pub(super) async fn record_results(&mut self, batch_id: Uuid) -> Result<(), Ended> {
         let app = &self.stage.app;
         let finance = &self.people.finance;
@@ -85,22 +91,20 @@ impl Year<'_> {
         // Village by village, as the bank's branches answer.
         payouts
             .sort_unstable_by(|one, other| (&one.village_code, one.id).cmp(&(&other.village_code, other.id)));
-        let mut results = Vec::with_capacity(payouts.len());
-        let mut returned = Vec::new();
+        let (mut refused, mut returned) = (BTreeMap::new(), Vec::new());
         for payout in payouts {
             let is_returned = self.dice.happens(RETURNED_PER_MILLE);
-            let reason = self.dice.pick(&RETURN_REASONS).filter(|_| is_returned);
-            let result = reason.map_or(BankResult::Paid, |reason| BankResult::Returned {
-                code: ReturnCode::of_words(reason),
-                reason: (*reason).to_owned(),
-            });
-            if is_returned {
+            if let Some(reason) = self.dice.pick(&RETURN_REASONS).filter(|_| is_returned) {
+                refused.insert(end_to_end_id(payout.id), *reason);
                 returned.push(payout.household_id);
             }
-            results.push((payout.id, result));
         }
+        let order = bank_file::write(app, finance, batch_id, bank_file::Format::Pain001).await?;
+        let report = bank::answer(&bank::received(order.pieces).await?, &refused);
         let key = self.key(finance);
-        payouts::results::record(app, finance, &key, batch_id, &results).await?;
+        let file =
+            ResultFile { hash: content_hash(report.as_bytes()), bytes: report.into(), is_partial: false };
+        results::import(app, finance, &key, batch_id, file).await?;
         if !returned.is_empty() {
             self.schedule_in(2_880, Step::CorrectAccounts(returned));
         }

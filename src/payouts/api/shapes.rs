@@ -1,10 +1,14 @@
 //! What the endpoints of payouts read and answer.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use poem_openapi::{Enum, Object};
+use poem::Body;
+use poem_openapi::payload::Binary;
+use poem_openapi::{ApiResponse, Enum, Object, ResponseContent};
 use uuid::Uuid;
 
 use crate::http::scalars::Yuan;
+use crate::payouts::bank_file::{self, BankFile};
+use crate::payouts::results::Imported;
 use crate::payouts::{
     self, BankResult, BatchState, BatchView, LeftOutView, PayoutView, ReturnCode, Tally, end_to_end_id,
 };
@@ -68,6 +72,73 @@ pub struct PayoutsToRetry {
     /// Why the account is right after all.
     #[oai(validator(min_length = 1, max_length = 200))]
     pub reason: String,
+}
+
+/// What a file of the bank changed.
+#[derive(Debug, Object)]
+pub struct PayoutResultImport {
+    pub batch: PayoutBatch,
+    /// Payouts that are paid since this file.
+    pub paid: u64,
+    /// Payouts that came back by this file; the households are owed again.
+    pub returned: u64,
+    /// Payouts that are unknown since this file, as it said so or did not name them.
+    pub unknown: u64,
+    /// Payouts that the bank is still at; they stay as they are.
+    pub pending: u64,
+    /// Answers that said what was recorded already.
+    pub unchanged: u64,
+}
+
+/// The forms of a file for the bank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum BankFileFormat {
+    /// ISO 20022 pain.001.001.09.
+    Pain001,
+    Xlsx,
+    Csv,
+}
+
+/// A file for the bank.
+#[derive(ResponseContent)]
+pub enum BankFileBody {
+    #[oai(content_type = "application/xml")]
+    Pain001(Binary<Body>),
+    #[oai(content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")]
+    Xlsx(Binary<Body>),
+    #[oai(content_type = "text/csv; charset=utf-8")]
+    Csv(Binary<Body>),
+}
+
+/// A written file.
+#[derive(ApiResponse)]
+pub enum BankFileAnswer {
+    /// The file. It is sent while it is written: an answer that breaks off is not whole.
+    #[oai(status = 200)]
+    Sent(
+        BankFileBody,
+        /// The name of the file.
+        #[oai(header = "Content-Disposition")]
+        String,
+    ),
+}
+
+impl BankFileAnswer {
+    /// Sends a file piece by piece.
+    #[must_use]
+    pub fn new(file: BankFile, format: BankFileFormat) -> Self {
+        let stream = futures_util::stream::unfold(file.pieces, |mut pieces| async {
+            pieces.recv().await.map(|piece| (piece, pieces))
+        });
+        let body = Binary(Body::from_bytes_stream(stream));
+        let body = match format {
+            BankFileFormat::Pain001 => BankFileBody::Pain001(body),
+            BankFileFormat::Xlsx => BankFileBody::Xlsx(body),
+            BankFileFormat::Csv => BankFileBody::Csv(body),
+        };
+        Self::Sent(body, format!("attachment; filename=\"{}\"", file.name))
+    }
 }
 
 /// Why money came back. All but `other` are about the account: until the household's account is changed, or finance
@@ -336,6 +407,30 @@ impl From<PayoutReturnCode> for ReturnCode {
             PayoutReturnCode::BlockedAccount => Self::BlockedAccount,
             PayoutReturnCode::NameMismatch => Self::NameMismatch,
             PayoutReturnCode::Other => Self::Other,
+        }
+    }
+}
+
+impl From<BankFileFormat> for bank_file::Format {
+    fn from(format: BankFileFormat) -> Self {
+        match format {
+            BankFileFormat::Pain001 => Self::Pain001,
+            BankFileFormat::Xlsx => Self::Xlsx,
+            BankFileFormat::Csv => Self::Csv,
+        }
+    }
+}
+
+impl From<Imported> for PayoutResultImport {
+    fn from(imported: Imported) -> Self {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        Self {
+            batch: imported.batch.into(),
+            paid: number(imported.paid),
+            returned: number(imported.returned),
+            unknown: number(imported.unknown),
+            pending: number(imported.pending),
+            unchanged: number(imported.unchanged),
         }
     }
 }

@@ -186,6 +186,10 @@ impl Side {
         self.make(world, Role::Finance, "/v1/payments", self.payment(), "payment").await;
         let batch = json!({ "up_to": world.clock.today() });
         self.make(world, Role::Finance, "/v1/payout_batches", batch, "payout_batch").await;
+        let county = format!("{}000000", self.home.county);
+        let second = world.person(Role::Finance, Place::Region(county)).await;
+        let path = format!("/v1/payout_batches/{}/approve", self.id("payout_batch"));
+        world.post(&second, &path, Value::Null).await.ok();
         let path = format!("/v1/payout_batches/{}/payouts", self.id("payout_batch"));
         let payouts = world.get(self.person(Role::Finance), &path).await.ok();
         self.ids.insert("payout", text(&payouts["items"][0], "id"));

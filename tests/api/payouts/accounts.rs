@@ -19,7 +19,7 @@ async fn left_out(desk: &Desk, batch: &str) -> Vec<Json> {
 }
 
 /// The household's account is changed by an officer.
-async fn change_account(desk: &Desk, household: Uuid, account: &str) {
+pub async fn change_account(desk: &Desk, household: Uuid, account: &str) {
     let world = &desk.purse.world;
     let officer = world.official(Role::Officer).await;
     let path = format!("/v1/households/{household}");

@@ -12,6 +12,7 @@ use zhuxiao::money::{Fen, Price};
 use zhuxiao::numbers::{self, Series};
 use zhuxiao::quantity::Unit;
 use zhuxiao::refusal::Outcome;
+use zhuxiao::settings::Settings;
 use zhuxiao::settlement::{self, AcceptedLine, NewSettlement};
 use zhuxiao::trail::Actor;
 
@@ -29,7 +30,12 @@ pub struct Purse {
 
 impl Purse {
     pub async fn open() -> Self {
-        let world = World::new().await.with_regions().await;
+        Self::with(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let world = World::with(change).await.with_regions().await;
         let school = world.institution("示范学校", "school").await;
         let tea = world.product("tea").await;
         let finance = world.official(Role::Finance).await;
