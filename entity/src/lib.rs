@@ -8,6 +8,8 @@ pub mod cooperative_member;
 pub mod counter;
 pub mod delivery;
 pub mod delivery_line;
+pub mod deposit_use;
+pub mod deposit_use_part;
 pub mod household;
 pub mod household_status;
 pub mod idempotency_key;

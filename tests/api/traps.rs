@@ -155,6 +155,8 @@ async fn every_entity_is_the_table_that_the_migrations_make() {
         counter,
         delivery,
         delivery_line,
+        deposit_use,
+        deposit_use_part,
         household,
         household_status,
         idempotency_key,

@@ -1,6 +1,7 @@
 //! The list of checks: what is recomputed, from which rows. A check is one set-based, read-only statement that answers
 //! only the rows that differ, so that its memory is bounded whatever the size of the database.
 
+mod deposits;
 mod ledger;
 mod orders;
 mod papers;
@@ -72,7 +73,8 @@ impl Check {
     }
 }
 
-/// Every check, in the order of the goods: stock, orders, settlements, payments, ledger, papers, trail.
+/// Every check, in the order of the goods: stock, orders, settlements, payments, deposits, ledger, papers,
+/// trail.
 #[must_use]
 pub fn all(dialect: Dialect) -> Vec<Check> {
     [
@@ -80,6 +82,7 @@ pub fn all(dialect: Dialect) -> Vec<Check> {
         orders::checks(dialect),
         settlements::checks(dialect),
         payments::checks(dialect),
+        deposits::checks(dialect),
         ledger::checks(dialect),
         papers::checks(dialect),
         trail::checks(dialect),
