@@ -1,11 +1,11 @@
 //! What institutions pay ahead and how it is used: orders say whether they are paid first, and uses of a deposit stand
-//! beside payments.
+//! beside payments. And which payment a line of a bank statement is.
 
 use sea_orm_migration::prelude::*;
 
 use crate::sql;
 
-/// Prepaid orders, and uses of deposits.
+/// Prepaid orders, uses of deposits, and matches of bank lines.
 #[derive(DeriveMigrationName, Debug)]
 pub struct Migration;
 
@@ -50,4 +50,27 @@ create table deposit_use_part (
 create index deposit_use_part_line on deposit_use_part (settlement_line_id);
 create index deposit_use_part_settlement on deposit_use_part (settlement_id);
 create index payment_part_settlement on payment_part (settlement_id);
+create table bank_statement_match (
+    id {uuid} primary key,
+    county_code text not null,
+    line_id {uuid} not null references bank_statement_line (id),
+    payment_id {uuid} not null unique references payment (id),
+    kind text not null check (kind in ('exact','manual')),
+    matched_by {uuid},
+    matched_at {time} not null,
+    reversed_at {time}
+);
+create unique index bank_statement_match_standing on bank_statement_match (line_id) where reversed_at is null;
+create index bank_statement_match_line on bank_statement_match (line_id);
+create table bank_statement_explanation (
+    id {uuid} primary key,
+    county_code text not null,
+    line_id {uuid} not null references bank_statement_line (id),
+    note text not null,
+    explained_by {uuid} not null,
+    explained_at {time} not null
+);
+create index bank_statement_explanation_line on bank_statement_explanation (line_id, id);
+create index bank_statement_line_payer on bank_statement_line (county_code, payer_account_fingerprint)
+    where payer_account_fingerprint is not null;
 ";

@@ -26,6 +26,7 @@ pub enum Touched {
     DepositUse,
     PayoutBatch,
     Payout,
+    BankStatement,
     Entry,
     Account,
     /// Events of the trail itself.
@@ -50,6 +51,7 @@ impl Touched {
             "deposit_use" => Self::DepositUse,
             "payout_batch" => Self::PayoutBatch,
             "payout" => Self::Payout,
+            "bank_statement" => Self::BankStatement,
             _ => return None,
         })
     }
@@ -71,6 +73,7 @@ impl Touched {
             Self::DepositUse => "touched_deposit_use",
             Self::PayoutBatch => "touched_payout_batch",
             Self::Payout => "touched_payout",
+            Self::BankStatement => "touched_bank_statement",
             Self::Entry => "touched_entry",
             Self::Account => "touched_account",
             Self::Event => "touched_event",
@@ -116,6 +119,7 @@ pub fn sets() -> String {
         plain("reference_price"),
         plain("payment"),
         plain("deposit_use"),
+        plain("bank_statement"),
         widened("payout_batch", format!("select batch_id from payout where id in ({})", told("payout"))),
         (
             "touched_payout".to_owned(),

@@ -7,6 +7,7 @@ mod orders;
 mod papers;
 mod payments;
 mod settlements;
+mod statements;
 mod stock;
 mod trail;
 
@@ -73,7 +74,7 @@ impl Check {
     }
 }
 
-/// Every check, in the order of the goods: stock, orders, settlements, payments, deposits, ledger, papers,
+/// Every check, in the order of the goods: stock, orders, settlements, payments, deposits, statements, ledger, papers,
 /// trail.
 #[must_use]
 pub fn all(dialect: Dialect) -> Vec<Check> {
@@ -83,6 +84,7 @@ pub fn all(dialect: Dialect) -> Vec<Check> {
         settlements::checks(dialect),
         payments::checks(dialect),
         deposits::checks(dialect),
+        statements::checks(dialect),
         ledger::checks(dialect),
         papers::checks(dialect),
         trail::checks(dialect),

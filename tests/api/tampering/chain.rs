@@ -60,6 +60,7 @@ pub async fn books() -> World {
     books.payments().await;
     books.deposit_uses().await;
     books.payouts().await;
+    books.statements().await;
     books.counters().await;
     txn.commit(()).await.unwrap();
     world
