@@ -74,18 +74,11 @@ pub async fn payable(
     Ok(store::payable(connection, county_code, up_to, limit).await?)
 }
 
-/// Notes that parts go out to households. Refused when more than was received would go out.
+/// Notes that parts, as [`payable`] answered them in this transaction, go out to households. When one of them was taken
+/// back or went out meanwhile the race is lost, and the caller's transaction begins anew.
 pub async fn mark_paid_out(txn: &WriteTxn, parts: &[PayableLine]) -> Outcome<()> {
     store::lock_lines(txn, &line_ids(parts)).await?;
-    if is_all(store::add_paid_out(txn, parts).await?, parts.len()) {
-        return Ok(());
-    }
-    Err(Refusal::WrongState {
-        what: "settlement line",
-        from: "in another payout already".to_owned(),
-        attempted: "pay it out",
-    }
-    .into())
+    if is_all(store::add_paid_out(txn, parts).await?, parts.len()) { Ok(()) } else { Err(Failure::LostRace) }
 }
 
 /// Takes back what [`mark_paid_out`] noted, for a payout that came back.

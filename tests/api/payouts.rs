@@ -410,6 +410,28 @@ async fn steps_at_the_same_moment_take_effect_once() {
     desk.purse.audited().await;
 }
 
+/// Whoever comes first, the other hears what is so: nothing is payable, or it is in a payout.
+#[tokio::test]
+async fn a_batch_made_while_a_payment_is_taken_back_holds_what_is_left_or_comes_first() {
+    let (desk, homes) = Desk::with_received(&[100]).await;
+    desk.make().await;
+    for _ in 0..12 {
+        desk.purse.sold(&[(homes[0], 700)]).await;
+        let payment = desk.purse.pay("7.00").await;
+        let (made, reversed) =
+            futures_util::future::join(desk.try_make(), desk.purse.reverse(&payment)).await;
+        if reversed.status == 200 {
+            made.refused(422, "invalid_value");
+            desk.purse.pay("7.00").await;
+            desk.try_make().await.created();
+        } else {
+            reversed.refused(409, "wrong_state");
+            made.created();
+        }
+    }
+    desk.purse.audited().await;
+}
+
 #[tokio::test]
 async fn a_batch_of_2000_households_takes_a_bounded_number_of_statements() {
     let (desk, homes) = Desk::with_received(&[777; 2000]).await;
