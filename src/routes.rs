@@ -13,8 +13,8 @@ use crate::cli::metrics::Recorder;
 use crate::http::edge::{BodyLimit, Edge};
 use crate::http::problem::Problem;
 use crate::{
-    audit, deliveries, ledger, lots, members, orders, payments, payouts, products, regions, reports,
-    settlement,
+    audit, bank_statements, deliveries, ledger, lots, members, orders, payments, payouts, products, regions,
+    reports, settlement,
 };
 
 /// The parts of the contract.
@@ -81,6 +81,7 @@ pub type Apis = (
         settlement::api::Api,
         payments::api::Api,
         payments::deposits::api::Api,
+        bank_statements::matching::api::Api,
         payouts::api::Api,
         ledger::api::Api,
     ),
@@ -107,6 +108,7 @@ fn apis(app: &App) -> Apis {
             settlement::api::Api(app.clone()),
             payments::api::Api(app.clone()),
             payments::deposits::api::Api(app.clone()),
+            bank_statements::matching::api::Api(app.clone()),
             payouts::api::Api(app.clone()),
             ledger::api::Api(app.clone()),
         ),

@@ -24,9 +24,11 @@ use crate::trail::{self, Actor, Event};
 
 pub mod api;
 pub mod deposits;
+mod matches;
 mod rules;
 mod store;
 
+pub use matches::{BankLine, MatchKind, book_line};
 pub use rules::State;
 
 /// Money that an institution paid, as somebody who saw it arrive says.
@@ -128,6 +130,12 @@ pub async fn book(
     Ok(payment)
 }
 
+/// Whether money of such an amount and day can be booked as a payment at all.
+#[must_use]
+pub fn is_bookable(amount: Fen, received_on: NaiveDate, today: NaiveDate) -> bool {
+    rules::check(amount, received_on, today).is_ok()
+}
+
 /// The payments the caller may see, newest first.
 pub async fn list(
     app: &App,
@@ -147,6 +155,8 @@ pub async fn list(
 }
 
 /// Takes a payment back: what it paid is owed again, and the ledger gets the reversed entry.
+///
+/// The line of a bank statement that it was matched to is open again.
 ///
 /// Refused with [`Refusal::WrongState`] when it was reversed before, when a part of it is in a payout, and when the deposit
 /// it left was used since.
@@ -173,6 +183,7 @@ pub async fn reverse(
         let after = json!({ "state": payment.state.as_str(), "reason": reason });
         payment.reversal = Some(reversal);
         take_deposit_back(&txn, &payment).await?;
+        matches::undo(&txn, app, &caller.actor(), &payment).await?;
         let parts = store::parts_of(&txn, id).await?;
         receipts::unreceive(&txn, "payment", &parts).await?;
         orders::reopen_unpaid(&txn, &settlement_ids(&parts)).await?;

@@ -6,6 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::PaymentView;
+use super::matches::Match;
 use super::rules::State;
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::http::page::PageRequest;
@@ -213,4 +214,32 @@ pub async fn reverse(txn: &WriteTxn, id: Uuid, reversal: &Reversal) -> Result<bo
                where id = $1 and state = 'recorded'";
     let values = [id.into(), reversal.by.into(), reversal.at.into(), reversal.reason.clone().into()];
     Ok(db::change(txn, sql, values).await? == 1)
+}
+
+/// A line that has a standing match already is refused by the index.
+pub async fn insert_match(txn: &WriteTxn, new: &Match) -> Result<(), DbErr> {
+    let sql = "insert into bank_statement_match (id, county_code, line_id, payment_id, kind, matched_by, matched_at)
+               values ($1, $2, $3, $4, $5, $6, $7)";
+    let values: [Value; 7] = [
+        new.id.into(),
+        new.county_code.clone().into(),
+        new.line.line_id.into(),
+        new.payment_id.into(),
+        new.line.kind.as_str().into(),
+        new.matched_by.into(),
+        new.matched_at.into(),
+    ];
+    db::change(txn, sql, values).await?;
+    Ok(())
+}
+
+/// Ends the standing match of a payment and answers which that was.
+pub async fn end_match(txn: &WriteTxn, payment_id: Uuid, now: DateTime<Utc>) -> Result<Option<Uuid>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+    }
+    let sql = "update bank_statement_match set reversed_at = $2 where payment_id = $1 and reversed_at is null
+               returning id";
+    Ok(db::row::<Row>(txn, sql, [payment_id.into(), now.into()]).await?.map(|row| row.id))
 }

@@ -79,6 +79,9 @@ get_deposit              no        no     yes    yes      no      yes     yes   
 use_deposit              no        no     no     no       no      yes     no      no
 list_deposit_uses        no        no     yes    yes      no      yes     yes     no
 reverse_deposit_use      no        no     no     no       no      yes     no      no
+list_match_candidates    no        no     no     no       no      yes     yes     no
+match_bank_statement_line no       no     no     no       no      yes     no      no
+explain_bank_statement_line no     no     no     no       no      yes     no      no
 list_payout_batches      no        no     no     no       yes     yes     yes     no
 make_payout_batch        no        no     no     no       no      yes     no      no
 get_payout_batch         no        no     no     no       yes     yes     yes     no
@@ -156,6 +159,7 @@ impl Operation {
                 "settlements" => side.id("settlement"),
                 "payments" => side.id("payment"),
                 "deposit_uses" => side.id("deposit_use"),
+                "bank_statement_lines" => side.id("bank_line"),
                 "payout_batches" => side.id("payout_batch"),
                 "ledger" if self.path.contains("entries") => side.id("ledger_entry"),
                 "ledger" => side.id("ledger_account"),
@@ -218,6 +222,8 @@ impl Operation {
             "record_payment" => side.payment(),
             "reverse_payment" | "reverse_deposit_use" => json!({ "reason": "a wrong payer" }),
             "use_deposit" => json!({ "amount": "1.00" }),
+            "match_bank_statement_line" => json!({ "institution_id": side.id("institution") }),
+            "explain_bank_statement_line" => json!({ "note": "interest" }),
             "make_payout_batch" => json!({ "up_to": "2027-03-01" }),
             "record_payout_results" => {
                 json!({ "results": [{ "payout_id": side.id("payout"), "result": "paid" }] })

@@ -27,6 +27,7 @@ mod imports;
 mod institutions;
 mod ledger;
 mod lots;
+mod matching;
 mod orders;
 mod pairings;
 mod payments;

@@ -3,6 +3,8 @@
 mod chosen;
 mod deposits;
 
+pub use chosen::for_settlements;
+
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;

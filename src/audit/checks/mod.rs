@@ -3,6 +3,7 @@
 
 mod deposits;
 mod ledger;
+mod matches;
 mod orders;
 mod papers;
 mod payments;
@@ -74,8 +75,8 @@ impl Check {
     }
 }
 
-/// Every check, in the order of the goods: stock, orders, settlements, payments, deposits, statements, ledger, papers,
-/// trail.
+/// Every check, in the order of the goods: stock, orders, settlements, payments, deposits, statements, matches, ledger,
+/// papers, trail.
 #[must_use]
 pub fn all(dialect: Dialect) -> Vec<Check> {
     [
@@ -85,6 +86,7 @@ pub fn all(dialect: Dialect) -> Vec<Check> {
         payments::checks(dialect),
         deposits::checks(dialect),
         statements::checks(dialect),
+        matches::checks(dialect),
         ledger::checks(dialect),
         papers::checks(dialect),
         trail::checks(dialect),

@@ -110,6 +110,11 @@ pub async fn reverse(
     .await
 }
 
+/// What of an institution's deposit is not needed by prepaid orders under way.
+pub async fn free(connection: &impl ConnectionTrait, institution_id: Uuid) -> Outcome<Fen> {
+    Ok(of(connection, institution_id).await?.free())
+}
+
 async fn of(connection: &impl ConnectionTrait, institution_id: Uuid) -> Outcome<Deposit> {
     Ok(Deposit {
         balance: deposits::balance(connection, institution_id).await?,

@@ -183,6 +183,7 @@ impl Side {
         let uses = format!("/v1/institutions/{}/deposit/uses", self.id("institution"));
         self.make(world, Role::Finance, &uses, json!({ "amount": "1.00" }), "deposit_use").await;
         self.make(world, Role::Finance, "/v1/payments", self.payment(), "payment").await;
+        self.add_bank_line(world).await;
         let batch = json!({ "up_to": world.clock.today() });
         self.make(world, Role::Finance, "/v1/payout_batches", batch, "payout_batch").await;
         let path = format!("/v1/payout_batches/{}", self.id("payout_batch"));
@@ -194,6 +195,26 @@ impl Side {
         let path = format!("/v1/ledger/accounts/{}/postings", self.id("ledger_account"));
         let postings = world.get(self.person(Role::Finance), &path).await.ok();
         self.ids.insert("ledger_entry", text(&postings["items"][0], "entry_id"));
+    }
+
+    /// A line of a bank statement that came in, below the API.
+    async fn add_bank_line(&mut self, world: &World) {
+        let (statement, line, county) = (Uuid::now_v7(), Uuid::now_v7(), self.home.county);
+        let (now, today) = (world.clock.now(), world.clock.today());
+        let sql =
+            "insert into bank_statement (id, county_code, bank, format, currency, from_on, to_on, line_count,
+                                               in_minor, out_minor, file_digest, file_part, imported_at)
+                   values ($1, $2, 'test', 'csv', 'CNY', $3, $3, 1, 500, 0, $4, 1, $5)";
+        let digest = statement.simple().to_string();
+        let values = vec![statement.into(), county.into(), today.into(), digest.into(), now.into()];
+        world.execute(sql, values).await;
+        let sql = "insert into bank_statement_line (id, statement_id, county_code, position, currency, amount_minor,
+                                                    booked_on, remark, identity)
+                   values ($1, $2, $3, 1, 'CNY', 500, $4, 'x', $5)";
+        let identity = line.simple().to_string();
+        let values = vec![line.into(), statement.into(), county.into(), today.into(), identity.into()];
+        world.execute(sql, values).await;
+        self.ids.insert("bank_line", line.to_string());
     }
 
     pub fn payment(&self) -> Value {

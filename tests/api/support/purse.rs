@@ -237,7 +237,7 @@ impl Purse {
     pub async fn audited(&self) {
         let findings = audit::verify(self.world.app.db.reader()).await.unwrap();
         let is_money = |table: &str| {
-            ["payment", "payout", "ledger", "settlement", "deposit"]
+            ["payment", "payout", "ledger", "settlement", "deposit", "bank_statement_match"]
                 .iter()
                 .any(|kind| table.starts_with(kind))
         };
