@@ -361,7 +361,10 @@ impl Together {
     fn of(changes: Vec<Change>) -> Self {
         let (mut parts, mut counts, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for (position, change) in changes.into_iter().enumerate() {
-            parts.push(format!("change{position} as ({} returning 1)", counted_from(&change.sql, values.len())));
+            parts.push(format!(
+                "change{position} as ({} returning 1)",
+                counted_from(&change.sql, values.len())
+            ));
             counts.push(format!("(select count(*) from change{position})"));
             values.extend(change.values);
         }

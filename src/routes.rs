@@ -87,6 +87,8 @@ pub type Apis = (
         bank_statements::api::Api,
         payouts::api::Api,
         ledger::api::Api,
+        payments::deposits::api::Api,
+        bank_statements::matching::api::Api,
     ),
     (papers::api::Api, papers::invoice::api::Api, reports::api::Api, problems::api::Api, audit::api::Api),
 );
@@ -113,6 +115,8 @@ fn apis(app: &App) -> Apis {
             bank_statements::api::Api(app.clone()),
             payouts::api::Api(app.clone()),
             ledger::api::Api(app.clone()),
+            payments::deposits::api::Api(app.clone()),
+            bank_statements::matching::api::Api(app.clone()),
         ),
         (
             papers::api::Api(app.clone()),

@@ -89,8 +89,7 @@ fn month(
     rows: &HashMap<Uuid, store::MonthFigures>,
 ) -> (String, String) {
     let (opening, closing) = (statement.opening, statement.closing);
-    let said =
-        [opening.receivable, closing.receivable, opening.deposit, closing.deposit].map(Fen::get);
+    let said = [opening.receivable, closing.receivable, opening.deposit, closing.deposit].map(Fen::get);
     let is = rows.get(&paper_id).map_or([0; 4], |row| {
         [row.opening_receivable, row.closing_receivable, row.opening_deposit, row.closing_deposit]
     });

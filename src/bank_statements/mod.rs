@@ -23,6 +23,7 @@ pub mod api;
 mod camt;
 mod file;
 mod layouts;
+pub mod matching;
 pub mod rules;
 mod store;
 mod table;

@@ -78,6 +78,13 @@ reverse_payment          no        no     no     no       no      yes     no    
 list_bank_statements     no        no     no     no       no      yes     yes     no
 import_bank_statement    no        no     no     no       no      yes     no      no
 list_bank_statement_lines no       no     no     no       no      yes     yes     no
+get_deposit              no        no     yes    yes      no      yes     yes     no
+use_deposit              no        no     no     no       no      yes     no      no
+list_deposit_uses        no        no     yes    yes      no      yes     yes     no
+reverse_deposit_use      no        no     no     no       no      yes     no      no
+list_match_candidates    no        no     no     no       no      yes     yes     no
+match_bank_statement_line no       no     no     no       no      yes     no      no
+explain_bank_statement_line no     no     no     no       no      yes     no      no
 list_payout_batches      no        no     no     no       yes     yes     yes     no
 make_payout_batch        no        no     no     no       no      yes     no      no
 get_payout_batch         no        no     no     no       yes     yes     yes     no
@@ -173,6 +180,8 @@ impl Operation {
                 "settlements" => side.id("settlement"),
                 "payments" => side.id("payment"),
                 "bank_statements" => side.id("bank_statement"),
+                "deposit_uses" => side.id("deposit_use"),
+                "bank_statement_lines" => side.id("bank_line"),
                 "payout_batches" => side.id("payout_batch"),
                 "papers" => side.id("paper"),
                 "problems" => side.id("problem"),
@@ -236,7 +245,10 @@ impl Operation {
             }
             "accept_delivery" => side.acceptance(),
             "record_payment" => side.payment(),
-            "reverse_payment" => json!({ "reason": "a wrong payer" }),
+            "reverse_payment" | "reverse_deposit_use" => json!({ "reason": "a wrong payer" }),
+            "use_deposit" => json!({ "amount": "1.00" }),
+            "match_bank_statement_line" => json!({ "institution_id": side.id("institution") }),
+            "explain_bank_statement_line" => json!({ "note": "interest" }),
             "make_payout_batch" => json!({ "up_to": "2027-03-01" }),
             "raise_problem" => json!({
                 "title": "账户不符", "detail": "存折已注销", "household_id": household, "owner": "officer",

@@ -6,10 +6,10 @@ use super::{Check, Pair, as_last_worded, as_last_written, only_of_table};
 use crate::numbers;
 
 /// The series of papers.
-const SERIES: [&str; 7] = ["DN", "ST", "PM", "PB", "SS", "MS", "PS"];
+const SERIES: [&str; 8] = ["DN", "ST", "PM", "DU", "PB", "SS", "MS", "PS"];
 
 /// The tables that carry their numbers.
-const TABLES: [&str; 5] = ["delivery", "settlement", "payment", "payout_batch", "paper"];
+const TABLES: [&str; 6] = ["delivery", "settlement", "payment", "deposit_use", "payout_batch", "paper"];
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
     let mut checks = vec![gap_free(dialect), blocks_of_orders(), known_series()];

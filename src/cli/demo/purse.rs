@@ -16,7 +16,7 @@ use crate::payments::{self, NewPayment};
 use crate::payouts::results::{self, ResultFile};
 use crate::payouts::{self, bank_file, end_to_end_id};
 use crate::refusal::{Failure, Refusal};
-use crate::settlement;
+use crate::settlement::{self, Targets};
 
 /// Payouts that the bank returns, in a thousand.
 const RETURNED_PER_MILLE: i64 = 18;
@@ -49,6 +49,7 @@ impl Year<'_> {
             amount,
             received_on: app.clock.today(),
             reference: format!("货款 {}", settlement.number),
+            targets: Targets::OldestFirst,
         };
         let key = self.key(finance);
         payments::record(app, finance, &key, new).await?;

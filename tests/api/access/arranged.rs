@@ -183,7 +183,13 @@ impl Side {
         self.ids.insert("settlement", text(&settlements["items"][0], "id"));
         let paper = json!({ "kind": "settlement_statement", "settlement_id": self.id("settlement") });
         self.make(world, Role::Finance, "/v1/papers", paper, "paper").await;
+        let mut ahead = self.payment();
+        ahead["as_deposit"] = json!(true);
+        self.make(world, Role::Finance, "/v1/payments", ahead, "payment").await;
+        let uses = format!("/v1/institutions/{}/deposit/uses", self.id("institution"));
+        self.make(world, Role::Finance, &uses, json!({ "amount": "1.00" }), "deposit_use").await;
         self.make(world, Role::Finance, "/v1/payments", self.payment(), "payment").await;
+        self.add_bank_line(world).await;
         let batch = json!({ "up_to": world.clock.today() });
         self.make(world, Role::Finance, "/v1/payout_batches", batch, "payout_batch").await;
         let county = format!("{}000000", self.home.county);
@@ -207,6 +213,26 @@ impl Side {
         let statement = format!("日期,收入,支出,摘要\n2027-02-01,1.00,,{}\n", self.home.village);
         let answer = send(world, self.person(Role::Finance), "", statement).await.ok();
         self.ids.insert("bank_statement", text(&answer["statements"][0], "id"));
+    }
+
+    /// A line of a bank statement that came in, below the API.
+    async fn add_bank_line(&mut self, world: &World) {
+        let (statement, line, county) = (Uuid::now_v7(), Uuid::now_v7(), self.home.county);
+        let (now, today) = (world.clock.now(), world.clock.today());
+        let sql =
+            "insert into bank_statement (id, county_code, bank, format, currency, from_on, to_on, line_count,
+                                               in_minor, out_minor, file_digest, file_part, imported_at)
+                   values ($1, $2, 'test', 'csv', 'CNY', $3, $3, 1, 500, 0, $4, 1, $5)";
+        let digest = statement.simple().to_string();
+        let values = vec![statement.into(), county.into(), today.into(), digest.into(), now.into()];
+        world.execute(sql, values).await;
+        let sql = "insert into bank_statement_line (id, statement_id, county_code, position, currency, amount_minor,
+                                                    booked_on, remark, identity)
+                   values ($1, $2, $3, 1, 'CNY', 500, $4, 'x', $5)";
+        let identity = line.simple().to_string();
+        let values = vec![line.into(), statement.into(), county.into(), today.into(), identity.into()];
+        world.execute(sql, values).await;
+        self.ids.insert("bank_line", line.to_string());
     }
 
     pub fn payment(&self) -> Value {
