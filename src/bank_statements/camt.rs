@@ -142,7 +142,7 @@ impl Open {
             return Err(entry.fault("Amt", format!("an account is kept in one currency, here {currency}")));
         }
         let (booked, value) = (entry.child("BookgDt"), entry.child("ValDt"));
-        let value_on = value.map(|value| moment(value)).transpose()?.map(|(day, _)| day);
+        let value_on = value.map(moment).transpose()?.map(|(day, _)| day);
         let (booked_on, booked_at) = match booked {
             Some(booked) => moment(booked)?,
             None => (value_on.ok_or_else(|| entry.fault("BookgDt", "the booking date is missing"))?, None),

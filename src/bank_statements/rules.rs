@@ -358,10 +358,10 @@ fn is_card(word: &str) -> bool {
         .enumerate()
         .map(|(place, digit)| {
             let value = u32::from(digit.saturating_sub(b'0'));
-            if place % 2 == 0 { value } else { value.saturating_mul(2) % 10 + value / 5 }
+            if place.is_multiple_of(2) { value } else { value.saturating_mul(2) % 10 + value / 5 }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// A trimmed text, unless nothing is left or only one of the marks that banks write for nothing.

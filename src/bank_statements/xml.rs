@@ -251,8 +251,8 @@ impl<'t> Walk<'t> {
     /// The line at which the next event begins, blank text before it passed over.
     fn here(&mut self) -> usize {
         let end = usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX);
-        if let Some(passed) = self.text.as_bytes().get(self.byte..end) {
-            self.line = self.line.saturating_add(passed.iter().filter(|byte| **byte == b'\n').count());
+        if let Some(passed) = self.text.get(self.byte..end) {
+            self.line = self.line.saturating_add(passed.matches('\n').count());
             self.byte = end;
         }
         self.line

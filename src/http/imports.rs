@@ -56,11 +56,13 @@ pub fn answer(report: ImportReport, is_dry_run: bool) -> Answer<Json<ImportResul
 }
 
 /// How many cells were refused, and the first of them.
+#[must_use]
 pub fn told(refused: Vec<BadCell>) -> (u64, Vec<RefusedCell>) {
     (number(refused.len()), refused.into_iter().take(CELLS_MAX).map(RefusedCell::from).collect())
 }
 
 /// The problem of a file in which cells were refused.
+#[must_use]
 pub fn refused(refused: Vec<BadCell>) -> Problem {
     let (count, cells) = told(refused);
     let detail = format!(

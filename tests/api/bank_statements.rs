@@ -144,8 +144,8 @@ async fn a_line_in_two_overlapping_files_is_one_line_that_both_statements_show()
 #[tokio::test]
 async fn pages_of_lines_follow_each_other_without_a_gap() {
     let (world, finance) = office().await;
-    let rows: String = (1..=23).map(|yuan| format!("2027-02-01,收,{yuan},\n")).collect();
-    let first: String = rows.lines().step_by(3).map(|row| format!("{row}\n")).collect();
+    let rows = (1..=23).map(|yuan| format!("2027-02-01,收,{yuan},\n")).collect::<Vec<String>>().concat();
+    let first = rows.split_inclusive('\n').step_by(3).collect::<String>();
     send(&world, &finance, "", format!("日期,收支,金额,摘要\n{first}")).await.ok();
     let answer = send(&world, &finance, "", format!("日期,收支,金额,摘要\n{rows}")).await.ok();
     assert_eq!(counts(&answer), (15, 8));
@@ -224,7 +224,8 @@ async fn files_that_arrive_at_once_from_two_processes_bring_every_line_once() {
     let other = second_process(&world).await;
     let importer = Importer { actor: Actor::service("test"), county_code: "341823".to_owned() };
     let rows = |from: u32| -> Vec<u8> {
-        let rows: String = (from..from + 60).map(|yuan| format!("2027-02-01,收,{yuan}\n")).collect();
+        let rows =
+            (from..from + 60).map(|yuan| format!("2027-02-01,收,{yuan}\n")).collect::<Vec<String>>().concat();
         format!("日期,收支,金额\n{rows}").into_bytes()
     };
     let imports = (0..8_u32).map(|number| {
@@ -295,7 +296,10 @@ async fn a_figure_changed_by_hand_in_an_imported_statement_is_found() {
 mod program {
     //! `zhuxiao import statement`.
 
-    use super::*;
+    use serde_json::{Value, json};
+
+    use super::files::{self, ENTRIES, camt as camt_file};
+    use super::{office, statements};
     use crate::imports::{Scratch, import, outcome};
 
     #[tokio::test]
