@@ -18,6 +18,7 @@ pub mod members;
 pub mod money;
 pub mod numbers;
 pub mod orders;
+pub mod papers;
 pub mod payments;
 pub mod payouts;
 pub mod products;

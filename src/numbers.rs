@@ -22,6 +22,9 @@ pub enum Series {
     Settlement,
     Payment,
     PayoutBatch,
+    SettlementStatement,
+    MonthlyStatement,
+    PaymentSlip,
 }
 
 /// The blocks this process holds.
@@ -42,6 +45,9 @@ impl Series {
             Self::Settlement => "ST",
             Self::Payment => "PM",
             Self::PayoutBatch => "PB",
+            Self::SettlementStatement => "SS",
+            Self::MonthlyStatement => "MS",
+            Self::PaymentSlip => "PS",
         }
     }
 

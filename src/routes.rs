@@ -13,7 +13,7 @@ use crate::cli::metrics::Recorder;
 use crate::http::edge::{BodyLimit, Edge};
 use crate::http::problem::Problem;
 use crate::{
-    audit, deliveries, ledger, lots, members, orders, payments, payouts, products, regions, reports,
+    audit, deliveries, ledger, lots, members, orders, papers, payments, payouts, products, regions, reports,
     settlement,
 };
 
@@ -46,6 +46,8 @@ pub enum Tag {
     Payments,
     /// Money out to households.
     Payouts,
+    /// Statements and slips that are issued once and never changed.
+    Papers,
     /// Double-entry accounts.
     Ledger,
     /// Figures for the bureau.
@@ -78,7 +80,7 @@ pub type Apis = (
     ),
     (products::api::Api, lots::api::Api, orders::api::Api, deliveries::api::Api),
     (settlement::api::Api, payments::api::Api, payouts::api::Api, ledger::api::Api),
-    (reports::api::Api, audit::api::Api),
+    (papers::api::Api, papers::invoice::api::Api, reports::api::Api, audit::api::Api),
 );
 
 fn apis(app: &App) -> Apis {
@@ -103,7 +105,12 @@ fn apis(app: &App) -> Apis {
             payouts::api::Api(app.clone()),
             ledger::api::Api(app.clone()),
         ),
-        (reports::api::Api(app.clone()), audit::api::Api(app.clone())),
+        (
+            papers::api::Api(app.clone()),
+            papers::invoice::api::Api(app.clone()),
+            reports::api::Api(app.clone()),
+            audit::api::Api(app.clone()),
+        ),
     )
 }
 

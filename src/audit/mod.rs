@@ -2,6 +2,7 @@
 //! row, not even to repair one.
 
 mod checks;
+mod contents;
 mod dialect;
 mod store;
 mod touched;
@@ -66,16 +67,21 @@ pub async fn verify_with(
     let dialect = dialect::Dialect::of(reader.get_database_backend());
     let checks = checks::all(if since.is_some() { dialect.narrowed() } else { dialect });
     let whole_checks = checks.iter().filter(|check| !check.is_narrowed()).count();
-    let mut verdict = Verdict { checks: checks.len(), whole_checks, ..Verdict::default() };
+    let count = checks.len().saturating_add(contents::CHECKS);
+    let mut verdict = Verdict { checks: count, whole_checks, ..Verdict::default() };
     for (done, check) in checks.iter().enumerate() {
-        progress(done, checks.len());
+        progress(done, count);
         let (findings, is_cut) = store::differing_rows(reader, check, since).await?;
         verdict.findings.extend(findings);
         if is_cut {
             verdict.cut.push(check.what);
         }
     }
-    progress(checks.len(), checks.len());
+    progress(checks.len(), count);
+    let (findings, cut) = contents::differing(reader, since).await?;
+    verdict.findings.extend(findings);
+    verdict.cut.extend(cut);
+    progress(count, count);
     Ok(verdict)
 }
 

@@ -26,6 +26,9 @@ pub enum Touched {
     PayoutBatch,
     Payout,
     BankStatement,
+    /// Papers about what was touched, too.
+    Paper,
+    PaperPrint,
     Entry,
     Account,
     /// Events of the trail itself.
@@ -50,6 +53,8 @@ impl Touched {
             "payout_batch" => Self::PayoutBatch,
             "payout" => Self::Payout,
             "bank_statement" => Self::BankStatement,
+            "paper" => Self::Paper,
+            "paper_print" => Self::PaperPrint,
             _ => return None,
         })
     }
@@ -71,6 +76,8 @@ impl Touched {
             Self::PayoutBatch => "touched_payout_batch",
             Self::Payout => "touched_payout",
             Self::BankStatement => "touched_bank_statement",
+            Self::Paper => "touched_paper",
+            Self::PaperPrint => "touched_paper_print",
             Self::Entry => "touched_entry",
             Self::Account => "touched_account",
             Self::Event => "touched_event",
@@ -176,6 +183,19 @@ pub fn sets() -> String {
                 within("touched_entry")
             ),
         ),
+        widened(
+            "paper",
+            format!(
+                "select id from paper where settlement_id {}
+                 union select id from paper where payout_id {}
+                 union select paper.id from paper join ledger_account account on account.owner_id = paper.institution_id
+                       where paper.month is not null and account.id {}",
+                within("touched_settlement"),
+                within("touched_payout"),
+                within("touched_account")
+            ),
+        ),
+        plain("paper_print"),
     ];
     let event =
         "touched_event as materialized (select id, subject_kind, subject_id from audit_event where at >= $1)";

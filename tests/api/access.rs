@@ -80,6 +80,13 @@ make_payout_batch        no        no     no     no       no      yes     no    
 get_payout_batch         no        no     no     no       yes     yes     yes     no
 approve_payout_batch     no        no     no     no       no      yes     no      no
 record_payout_results    no        no     no     no       no      yes     no      no
+list_papers              yes       yes    yes    yes      yes     yes     yes     no
+issue_paper              no        no     no     no       no      yes     no      no
+get_paper                hidden    hidden yes    yes      yes     yes     yes     no
+get_paper_file           hidden    hidden yes    yes      yes     yes     yes     no
+print_paper              hidden    hidden yes    yes      yes     yes     yes     no
+get_invoice_data         no        no     yes    yes      yes     yes     yes     no
+get_monthly_statement    no        no     yes    yes      yes     yes     yes     no
 list_ledger_accounts     no        no     no     no       no      yes     yes     no
 list_ledger_postings     no        no     no     no       no      yes     yes     no
 get_ledger_entry         no        no     no     no       no      yes     yes     no
@@ -152,12 +159,13 @@ impl Operation {
                 "settlements" => side.id("settlement"),
                 "payments" => side.id("payment"),
                 "payout_batches" => side.id("payout_batch"),
+                "papers" => side.id("paper"),
                 "ledger" if self.path.contains("entries") => side.id("ledger_entry"),
                 "ledger" => side.id("ledger_account"),
                 _ => "",
             },
         };
-        let path = self.path.replace("{id}", about).replace("{code}", about);
+        let path = self.path.replace("{id}", about).replace("{code}", about).replace("{month}", "2027-03");
         format!("{}{}", path.replace("{household_id}", side.id("household")), self.query(side))
     }
 
@@ -167,6 +175,7 @@ impl Operation {
                 "?from=2027-01-01&to=2027-03-01".to_owned()
             }
             "export_ledger" => "?format=csv".to_owned(),
+            "get_paper_file" => "?format=json".to_owned(),
             "get_public_progress" => format!("?region={}", side.home.county),
             _ => String::new(),
         }
@@ -215,6 +224,9 @@ impl Operation {
             "make_payout_batch" => json!({ "up_to": "2027-03-01" }),
             "record_payout_results" => {
                 json!({ "results": [{ "payout_id": side.id("payout"), "result": "paid" }] })
+            }
+            "issue_paper" => {
+                json!({ "kind": "settlement_statement", "settlement_id": side.id("settlement") })
             }
             _ => return None,
         };

@@ -29,6 +29,7 @@ mod ledger;
 mod lots;
 mod orders;
 mod pairings;
+mod papers;
 mod payments;
 mod payouts;
 mod products;

@@ -4,6 +4,7 @@
 mod chain;
 mod kinds;
 mod money;
+mod papers;
 mod since;
 mod statements;
 

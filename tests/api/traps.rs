@@ -168,6 +168,8 @@ async fn every_entity_is_the_table_that_the_migrations_make() {
         lot,
         order_line,
         pairing,
+        paper,
+        paper_print,
         payment,
         payment_part,
         payout,
@@ -182,5 +184,6 @@ async fn every_entity_is_the_table_that_the_migrations_make() {
         settlement,
         settlement_line,
         survey_visit,
+        tax_rate,
     );
 }

@@ -177,6 +177,8 @@ impl Side {
     async fn arrange_money(&mut self, world: &World) {
         let settlements = world.get(self.person(Role::Buyer), "/v1/settlements").await.ok();
         self.ids.insert("settlement", text(&settlements["items"][0], "id"));
+        let paper = json!({ "kind": "settlement_statement", "settlement_id": self.id("settlement") });
+        self.make(world, Role::Finance, "/v1/papers", paper, "paper").await;
         self.make(world, Role::Finance, "/v1/payments", self.payment(), "payment").await;
         let batch = json!({ "up_to": world.clock.today() });
         self.make(world, Role::Finance, "/v1/payout_batches", batch, "payout_batch").await;

@@ -60,6 +60,7 @@ pub async fn books() -> World {
     books.payments().await;
     books.payouts().await;
     books.statements().await;
+    books.papers().await;
     books.counters().await;
     txn.commit(()).await.unwrap();
     world

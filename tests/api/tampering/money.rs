@@ -3,6 +3,10 @@
 
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
+use zhuxiao::money::Fen;
+use zhuxiao::papers::content::{PaidLine, PaymentSlip};
+use zhuxiao::papers::{Content, digest};
+use zhuxiao::quantity::Measure;
 
 use super::chain::{Books, day, id};
 use crate::support::COUNTY;
@@ -253,8 +257,59 @@ impl Books<'_> {
         self.event("payout", id('h', number), None, after).await;
     }
 
+    /// The slip of the payout that was paid, and a copy of it.
+    pub async fn papers(&self) {
+        let slip = PaymentSlip {
+            county: "泾县".to_owned(),
+            village: "示范一村".to_owned(),
+            household: "示*户".to_owned(),
+            account: None,
+            batch_number: "PB-341823-2027-000001".to_owned(),
+            paid_on: day(),
+            lines: vec![PaidLine {
+                settlement_line_id: id('t', 1),
+                institution: "示范学校".to_owned(),
+                order_number: "PO-341823-2027-000001".to_owned(),
+                settlement_number: "ST-341823-2027-000001".to_owned(),
+                product: "tea".to_owned(),
+                sold_on: day(),
+                measure: Measure::Mass,
+                quantity_base: 99_050,
+                owed: Fen::new(634_118),
+                paid: Fen::new(500_000),
+            }],
+            amount: Fen::new(500_000),
+        };
+        let number = "PS-341823-2027-000001";
+        let content = Content::PaymentSlip(slip).write().unwrap();
+        let digest = digest(number, &content);
+        let columns = vec![
+            ("id", id('q', 1).into()),
+            ("county_code", COUNTY.into()),
+            ("kind", "payment_slip".into()),
+            ("number", number.into()),
+            ("payout_id", id('h', 1).into()),
+            ("household_id", self.households[0].into()),
+            ("content", content.into()),
+            ("digest", digest.clone().into()),
+            ("issued_by", id('x', 1).into()),
+            ("issued_at", self.now()),
+        ];
+        self.put("paper", columns).await;
+        self.event("paper", id('q', 1), None, json!({ "number": number, "digest": digest })).await;
+        let columns = vec![
+            ("id", id('z', 1).into()),
+            ("paper_id", id('q', 1).into()),
+            ("copy_no", 1_i64.into()),
+            ("printed_by", id('x', 1).into()),
+            ("printed_at", self.now()),
+        ];
+        self.put("paper_print", columns).await;
+        self.event("paper_print", id('z', 1), None, json!({ "copy_no": 1 })).await;
+    }
+
     pub async fn counters(&self) {
-        for (series, value) in [("PO", 50), ("DN", 2), ("ST", 1), ("PM", 2), ("PB", 2)] {
+        for (series, value) in [("PO", 50), ("DN", 2), ("ST", 1), ("PM", 2), ("PB", 2), ("PS", 1)] {
             let columns = vec![("name", format!("{series}-341823-2027").into()), ("value", value.into())];
             self.put("counter", columns).await;
         }
