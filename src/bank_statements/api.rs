@@ -106,6 +106,8 @@ pub struct BankStatementImport {
     pub created: u64,
     /// Lines that were there already.
     pub existing: u64,
+    /// New lines that are payments beyond doubt and were booked at once.
+    pub booked: u64,
     pub left_out: Vec<RowsLeftOut>,
     /// What does not add up in the file without making it wrong.
     pub notes: Vec<String>,
@@ -191,6 +193,7 @@ fn shape(report: Report, is_dry_run: bool) -> BankStatementImport {
         statements: report.statements.into_iter().map(BankStatement::from).collect(),
         created: report.created,
         existing: report.existing,
+        booked: report.booked,
         left_out: left_out(report.left_out),
         notes: report.notes,
         refused,

@@ -79,6 +79,8 @@ pub struct Report {
     pub created: u64,
     /// Lines that are there already, from an earlier file.
     pub existing: u64,
+    /// New lines that are payments beyond doubt and were booked at once; a trial run books none.
+    pub booked: u64,
     /// Rows that moved no money, by the file's own word for why.
     pub left_out: BTreeMap<String, u64>,
     pub notes: Vec<String>,
@@ -229,9 +231,16 @@ async fn store_all(
         report.created = report.created.saturating_add(created);
         events.push(event(&statement.view, created));
     }
+    trail::record(txn, &app.ids, now, &importer.actor, events).await?;
+    let county = &importer.county_code;
+    // A payment bears the name of who booked it; on the command line there is none.
+    let is_named = importer.actor.principal_id.is_some();
+    for statement in new.iter().filter(|_| is_named) {
+        let booked = matching::book_exact(txn, app, &importer.actor, county, statement.view.id).await?;
+        report.booked = report.booked.saturating_add(booked);
+    }
     report.existing = count_lines(new).saturating_sub(report.created);
     report.statements = new.iter().map(|statement| statement.view.clone()).collect();
-    trail::record(txn, &app.ids, now, &importer.actor, events).await?;
     Ok(report)
 }
 
