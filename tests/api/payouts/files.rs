@@ -76,6 +76,15 @@ fn report(batch: &Json, transactions: &[(&Json, &str)]) -> String {
     )
 }
 
+/// Where a setting stands.
+type Setting = fn(&mut Settings) -> &mut Option<String>;
+
+const COLUMNS: [Column; 3] = [
+    Column { key: "name", titles: &["收款户名"], required: true },
+    Column { key: "account", titles: &["收款账号"], required: true },
+    Column { key: "amount", titles: &["金额"], required: true },
+];
+
 const SETTLED: &str = "<TxSts>ACSC</TxSts>";
 const CLOSED: &str = "<TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>AC04</Cd></Rsn></StsRsnInf>";
 const PENDING: &str = "<TxSts>ACSP</TxSts>";
@@ -145,11 +154,6 @@ async fn a_form_writes_accounts_as_text_and_no_cell_that_runs() {
     assert!(csv.contains("\"'=1+1\",\"6228480402564890018\",\"1234.56\""), "{csv}");
     assert_eq!(csv.matches("\r\n").count(), 3);
 
-    const COLUMNS: [Column; 3] = [
-        Column { key: "name", titles: &["收款户名"], required: true },
-        Column { key: "account", titles: &["收款账号"], required: true },
-        Column { key: "amount", titles: &["金额"], required: true },
-    ];
     let xlsx = desk.file(&batch, "xlsx").await.0;
     let table = Table::read(&xlsx, &COLUMNS).unwrap();
     let mut rows: Vec<[&str; 3]> =
@@ -170,7 +174,6 @@ async fn a_file_is_written_for_an_approved_batch_whose_payer_is_set() {
     let unknown = format!("{BATCHES}/{}/file?format=csv", Uuid::now_v7());
     world.get(&desk.second, &unknown).await.refused(404, "not_found");
 
-    type Setting = fn(&mut Settings) -> &mut Option<String>;
     let settings: [(&str, Setting); 3] = [
         ("ZHUXIAO_ESCROW_ACCOUNT", |settings| &mut settings.escrow_account),
         ("ZHUXIAO_ESCROW_ACCOUNT_NAME", |settings| &mut settings.escrow_account_name),
