@@ -34,6 +34,7 @@ mod payouts;
 mod products;
 mod regions;
 mod reports;
+mod sequences;
 mod sessions;
 mod settlements;
 mod tampering;
