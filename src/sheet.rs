@@ -11,6 +11,7 @@ mod delimited;
 mod gather;
 mod number;
 mod report;
+pub mod table;
 mod xlsx;
 
 use thiserror::Error;

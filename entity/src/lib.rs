@@ -3,6 +3,9 @@
 pub mod acceptance;
 pub mod allocation;
 pub mod audit_event;
+pub mod bank_statement;
+pub mod bank_statement_line;
+pub mod bank_statement_repeat;
 pub mod cooperative;
 pub mod cooperative_member;
 pub mod counter;

@@ -14,6 +14,7 @@ mod m0008_ledger;
 mod m0009_settlement;
 mod m0010_payments;
 mod m0015_ledger_days;
+mod m0016_bank_statements;
 mod sql;
 
 /// Applies every change that a database does not have yet.
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_settlement::Migration),
             Box::new(m0010_payments::Migration),
             Box::new(m0015_ledger_days::Migration),
+            Box::new(m0016_bank_statements::Migration),
         ]
     }
 }

@@ -25,6 +25,7 @@ pub enum Touched {
     Payment,
     PayoutBatch,
     Payout,
+    BankStatement,
     Entry,
     Account,
     /// Events of the trail itself.
@@ -48,6 +49,7 @@ impl Touched {
             "payment" => Self::Payment,
             "payout_batch" => Self::PayoutBatch,
             "payout" => Self::Payout,
+            "bank_statement" => Self::BankStatement,
             _ => return None,
         })
     }
@@ -68,6 +70,7 @@ impl Touched {
             Self::Payment => "touched_payment",
             Self::PayoutBatch => "touched_payout_batch",
             Self::Payout => "touched_payout",
+            Self::BankStatement => "touched_bank_statement",
             Self::Entry => "touched_entry",
             Self::Account => "touched_account",
             Self::Event => "touched_event",
@@ -112,6 +115,7 @@ pub fn sets() -> String {
         plain("product"),
         plain("reference_price"),
         plain("payment"),
+        plain("bank_statement"),
         widened("payout_batch", format!("select batch_id from payout where id in ({})", told("payout"))),
         (
             "touched_payout".to_owned(),

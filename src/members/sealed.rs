@@ -1,5 +1,6 @@
-//! Phones and bank accounts at rest: AES-256-GCM, bound to the row and column they stand in. The keys come from a file
-//! that is read on first need; neither they nor what they seal is ever logged or shown by `Debug`.
+//! Phones and bank accounts at rest: AES-256-GCM, bound to the row and column they stand in, and keyed fingerprints by
+//! which equal ones are found without opening them. The keys come from a file that is read on first need; neither they
+//! nor what they seal is ever logged or shown by `Debug`.
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
@@ -8,6 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::refusal::{Failure, Outcome, Refusal};
@@ -27,6 +30,17 @@ const FILE_BYTES_MAX: u64 = 64 << 10;
 pub enum Sealed {
     HouseholdPhone,
     HouseholdBankAccount,
+    /// The county's own account.
+    StatementAccount,
+    /// Of whoever paid or was paid.
+    StatementLineAccount,
+}
+
+/// What a fingerprint is of, so that those of different things are never equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fingerprint {
+    BankAccount,
+    StatementLine,
 }
 
 /// The keys, read from their file on first need.
@@ -45,12 +59,19 @@ enum Source {
     Missing,
 }
 
-/// One key per line, `id=hexadecimal`; the last one seals, all of them open.
-struct Ring(Vec<(String, Aes256Gcm)>);
+/// One key per line, `id=hexadecimal`; the last one seals, all of them open. The first makes fingerprints, since those
+/// stored must stay equal to those made when keys are added.
+struct Ring(Vec<Key>);
+
+struct Key {
+    id: String,
+    cipher: Aes256Gcm,
+    fingerprints: Hmac<Sha256>,
+}
 
 impl fmt::Debug for Ring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(id, _)| id)).finish()
+        f.debug_list().entries(self.0.iter().map(|key| &key.id)).finish()
     }
 }
 
@@ -59,6 +80,8 @@ impl Sealed {
         let column = match self {
             Self::HouseholdPhone => "household.phone",
             Self::HouseholdBankAccount => "household.bank_account",
+            Self::StatementAccount => "bank_statement.account",
+            Self::StatementLineAccount => "bank_statement_line.payer_account",
         };
         format!("{column}:{row}")
     }
@@ -81,15 +104,29 @@ impl Keys {
     /// Seals a text for one column of one row. Refused with [`Refusal::KeysMissing`] when there is no key.
     pub fn seal(&self, column: Sealed, row: Uuid, text: &str) -> Outcome<String> {
         let ring = self.ring()?;
-        let (id, cipher) = ring.0.last().ok_or(Refusal::KeysMissing)?;
+        let key = ring.0.last().ok_or(Refusal::KeysMissing)?;
         let mut nonce = [0_u8; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|error| Failure::Broken(error.to_string()))?;
         let place = column.bound_to(row);
         let payload = Payload { msg: text.as_bytes(), aad: place.as_bytes() };
-        let sealed = cipher
+        let sealed = key
+            .cipher
             .encrypt(&nonce.into(), payload)
             .map_err(|_| Failure::Broken("a text could not be sealed".to_owned()))?;
-        Ok(format!("{FORM}:{id}:{}{}", hex::encode(nonce), hex::encode(sealed)))
+        Ok(format!("{FORM}:{}:{}{}", key.id, hex::encode(nonce), hex::encode(sealed)))
+    }
+
+    /// The same text gives the same fingerprint, 64 hexadecimal digits, and without the first key of the file none gives
+    /// it: numbers of accounts are few enough to be tried out against a plain hash (HMAC-SHA-256, RFC 2104).
+    pub fn fingerprint(&self, of: Fingerprint, text: &str) -> Outcome<String> {
+        let key = self.ring()?.0.first().ok_or(Refusal::KeysMissing)?;
+        let mut mac = key.fingerprints.clone();
+        mac.update(match of {
+            Fingerprint::BankAccount => b"bank_account:",
+            Fingerprint::StatementLine => b"bank_statement_line:",
+        });
+        mac.update(text.as_bytes());
+        Ok(hex::encode(mac.finalize().into_bytes()))
     }
 
     /// Opens what [`Keys::seal`] sealed for the same column and row.
@@ -100,16 +137,14 @@ impl Keys {
             return Err(broken("unknown form"));
         };
         let ring = self.ring()?;
-        let (_, cipher) = ring
-            .0
-            .iter()
-            .find(|(known, _)| known == id)
-            .ok_or_else(|| broken("its key is not in the file"))?;
+        let key =
+            ring.0.iter().find(|key| key.id == id).ok_or_else(|| broken("its key is not in the file"))?;
         let body = hex::decode(body).map_err(|_| broken("not hexadecimal"))?;
         let (nonce, text) = body.split_first_chunk::<NONCE_BYTES>().ok_or_else(|| broken("too short"))?;
         let place = column.bound_to(row);
         let payload = Payload { msg: text, aad: place.as_bytes() };
-        let text = cipher
+        let text = key
+            .cipher
             .decrypt(&(*nonce).into(), payload)
             .map_err(|_| broken("it was changed, moved or sealed with another key"))?;
         String::from_utf8(text).map_err(|_| broken("not text"))
@@ -158,12 +193,16 @@ fn read(file: &Path) -> std::io::Result<Ring> {
     if ring.0.is_empty() { Err(bad("it holds no key")) } else { Ok(ring) }
 }
 
-fn parse(line: &str) -> Option<(String, Aes256Gcm)> {
+fn parse(line: &str) -> Option<Key> {
     let (id, key) = line.split_once('=')?;
     let (id, key) = (id.trim(), hex::decode(key.trim()).ok()?);
     let is_plain = !id.is_empty() && id.len() <= 40 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let key: [u8; KEY_BYTES] = key.try_into().ok()?;
-    is_plain.then(|| (id.to_owned(), Aes256Gcm::new(&key.into())))
+    // Sealing and fingerprints each take a key of their own, derived where it is not the one of the file.
+    let mut derived = Hmac::<Sha256>::new_from_slice(&key).ok()?;
+    derived.update(b"zhuxiao fingerprints");
+    let fingerprints = Hmac::<Sha256>::new_from_slice(&derived.finalize().into_bytes()).ok()?;
+    is_plain.then(|| Key { id: id.to_owned(), cipher: Aes256Gcm::new(&key.into()), fingerprints })
 }
 
 fn bad(reason: &str) -> std::io::Error {
@@ -277,6 +316,20 @@ mod tests {
         assert!(!named.exists());
         std::fs::write(&named, "k1=short\n").unwrap();
         assert!(Keys::of(Some(&named), None).seal(Sealed::HouseholdPhone, ROW, "1").is_err());
+    }
+
+    #[test]
+    fn a_fingerprint_is_the_same_for_the_same_text_also_after_a_key_is_added_and_differs_by_what_it_is_of() {
+        let folder = Folder::new();
+        let account = "6228480402564890018";
+        let made = folder.keys().fingerprint(Fingerprint::BankAccount, account).unwrap();
+        assert_eq!(made.len(), 64);
+        let file = folder.0.join("zhuxiao.keys");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{text}k2={}\n", "ab".repeat(32))).unwrap();
+        assert_eq!(folder.keys().fingerprint(Fingerprint::BankAccount, account).unwrap(), made);
+        assert_ne!(folder.keys().fingerprint(Fingerprint::StatementLine, account).unwrap(), made);
+        assert_ne!(Folder::new().keys().fingerprint(Fingerprint::BankAccount, account).unwrap(), made);
     }
 
     #[test]

@@ -13,7 +13,6 @@ use super::income::api::{HouseholdIncome, IncomeReport};
 use super::progress::api::CountyProgress;
 use super::rules::Period;
 use super::sales::api::SalesReport;
-use super::table::{self, Table};
 use super::unsold::api::{UnsoldGrouping, UnsoldReport};
 use super::{coverage, income, progress, sales, unsold};
 use crate::app::App;
@@ -22,6 +21,7 @@ use crate::http::problem::Answer;
 use crate::members::access::Signed;
 use crate::refusal::Outcome;
 use crate::routes::Tag;
+use crate::sheet::table::{self, Table};
 
 /// Figures for the bureau.
 #[derive(Debug)]

@@ -18,7 +18,6 @@ pub mod progress;
 pub mod rules;
 pub mod sales;
 mod store;
-mod table;
 pub mod unsold;
 
 /// Answers are kept this long, or until a write drops the topic.

@@ -5,6 +5,7 @@ mod chain;
 mod kinds;
 mod money;
 mod since;
+mod statements;
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
@@ -14,8 +15,8 @@ use crate::orders::Market;
 use crate::support::World;
 
 /// Whole numbers that are not figures of money or stock.
-const NOT_FIGURES: [&str; 7] =
-    ["version", "line_no", "tier", "round", "rating", "shelf_life_days", "applied_at"];
+const NOT_FIGURES: [&str; 8] =
+    ["version", "line_no", "position", "tier", "round", "rating", "shelf_life_days", "applied_at"];
 
 /// What test builders write below the API, without events.
 const BUILT: [&str; 4] = ["household", "institution", "product", "lot"];

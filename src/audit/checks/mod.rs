@@ -6,6 +6,7 @@ mod orders;
 mod papers;
 mod payments;
 mod settlements;
+mod statements;
 mod stock;
 mod trail;
 
@@ -72,7 +73,7 @@ impl Check {
     }
 }
 
-/// Every check, in the order of the goods: stock, orders, settlements, payments, ledger, papers, trail.
+/// Every check, in the order of the goods: stock, orders, settlements, payments, statements, ledger, papers, trail.
 #[must_use]
 pub fn all(dialect: Dialect) -> Vec<Check> {
     [
@@ -80,6 +81,7 @@ pub fn all(dialect: Dialect) -> Vec<Check> {
         orders::checks(dialect),
         settlements::checks(dialect),
         payments::checks(dialect),
+        statements::checks(dialect),
         ledger::checks(dialect),
         papers::checks(dialect),
         trail::checks(dialect),

@@ -6,7 +6,7 @@ use poem_openapi::{Enum, Object};
 use super::{Group, Report};
 use crate::http::scalars::DecimalText;
 use crate::reports::rules::{Grouping, percent};
-use crate::reports::table::{Cell, Column, Table};
+use crate::sheet::table::{Cell, Column, Table};
 
 /// What the coverage report is grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]

@@ -8,7 +8,7 @@ use super::{Earner, Figures, Report};
 use crate::http::scalars::Yuan;
 use crate::money::Fen;
 use crate::reports::api::NamedRegion;
-use crate::reports::table::{Cell, Column, Table};
+use crate::sheet::table::{Cell, Column, Table};
 
 /// A page of households by income, the lowest first.
 #[derive(Debug, Object)]

@@ -10,7 +10,7 @@ use crate::money::Fen;
 use crate::quantity::Measure;
 use crate::reports::api::{NamedProduct, NamedRegion};
 use crate::reports::rules::Grouping;
-use crate::reports::table::{Cell, Column, Table};
+use crate::sheet::table::{Cell, Column, Table};
 
 /// Accepted sales of a period.
 #[derive(Debug, Object)]

@@ -9,7 +9,7 @@ use crate::money::Fen;
 use crate::quantity::Measure;
 use crate::reports::api::{NamedProduct, NamedRegion};
 use crate::reports::rules::Grouping;
-use crate::reports::table::{Cell, Column, Table};
+use crate::sheet::table::{Cell, Column, Table};
 
 /// The places products are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]

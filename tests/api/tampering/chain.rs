@@ -59,6 +59,7 @@ pub async fn books() -> World {
     books.ledger().await;
     books.payments().await;
     books.payouts().await;
+    books.statements().await;
     books.counters().await;
     txn.commit(()).await.unwrap();
     world

@@ -1,4 +1,4 @@
-//! A report as a sheet: csv for any program, xlsx with typed cells for people. Never a cell that a spreadsheet program
+//! A table as a file: csv for any program, xlsx with typed cells for people. Never a cell that a spreadsheet program
 //! runs as a formula, except the sums of the last row of an xlsx file, which we write ourselves.
 
 use chrono::{Datelike, NaiveDate};
@@ -8,14 +8,14 @@ use crate::money::Fen;
 use crate::quantity::{Measure, show_base};
 use crate::refusal::{Failure, Outcome};
 
-/// A report as rows and columns.
+/// Rows and columns that somebody downloads.
 #[derive(Clone, Debug)]
 pub struct Table {
     /// Of the file, without ending: ASCII letters, digits, `-` and `_`.
     pub name: String,
     pub columns: Vec<Column>,
     pub rows: Vec<Vec<Cell>>,
-    /// The last row, one cell per column; empty when the report has none.
+    /// The last row, one cell per column; empty when there is none.
     pub total: Vec<Cell>,
 }
 
@@ -36,13 +36,14 @@ pub enum Cell {
     Yuan(i64),
     /// Grams, shown as kilos.
     Kilos(i64),
-    /// Written by [`super::rules::percent`].
+    /// Exact decimal text without the sign.
     Percent(String),
     Day(NaiveDate),
 }
 
 impl Cell {
     /// A text, or nothing.
+    #[must_use]
     pub fn text(text: Option<&str>) -> Self {
         text.map_or(Self::Empty, |text| Self::Text(text.to_owned()))
     }
@@ -62,11 +63,13 @@ impl Cell {
 
 impl Column {
     /// A column whose total, if any, is not the sum of its cells.
+    #[must_use]
     pub const fn of(title: &'static str) -> Self {
         Self { title, is_summed: false }
     }
 
     /// A column that adds up.
+    #[must_use]
     pub const fn summed(title: &'static str) -> Self {
         Self { title, is_summed: true }
     }
