@@ -29,6 +29,7 @@ PAUSE_SECONDS_MAX = 0.03
 REPLAYS = 100
 TRIES_MAX = 200
 DIFFERENCES_SHOWN = 20
+KILLS_PER_NOTE = 25
 
 
 class Dice(random.Random):
@@ -185,6 +186,8 @@ def main():
         while killed < told.kills and not run.difference:
             killed += 1
             run.kill_once(killed)
+            if killed % KILLS_PER_NOTE == 0:
+                print(f"{killed} kills, {len(run.journal)} writes sent", flush=True)
         if not run.difference:
             run.finish()
     finally:
