@@ -69,6 +69,10 @@ pub enum Refusal {
     /// Two different people must do this.
     SecondPersonNeeded,
     CursorExpired,
+    /// Whoever runs the service has not set what this needs, such as `ZHUXIAO_ESCROW_ACCOUNT`.
+    SettingMissing {
+        setting: &'static str,
+    },
     /// Personal data cannot be sealed or opened, as whoever runs the service has named no file of keys.
     KeysMissing,
     BodyTooLarge {

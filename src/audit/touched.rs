@@ -25,6 +25,7 @@ pub enum Touched {
     Payment,
     PayoutBatch,
     Payout,
+    PayoutLeftOut,
     BankStatement,
     Entry,
     Account,
@@ -49,6 +50,7 @@ impl Touched {
             "payment" => Self::Payment,
             "payout_batch" => Self::PayoutBatch,
             "payout" => Self::Payout,
+            "payout_left_out" => Self::PayoutLeftOut,
             "bank_statement" => Self::BankStatement,
             _ => return None,
         })
@@ -70,6 +72,7 @@ impl Touched {
             Self::Payment => "touched_payment",
             Self::PayoutBatch => "touched_payout_batch",
             Self::Payout => "touched_payout",
+            Self::PayoutLeftOut => "touched_payout_left_out",
             Self::BankStatement => "touched_bank_statement",
             Self::Entry => "touched_entry",
             Self::Account => "touched_account",
@@ -115,6 +118,7 @@ pub fn sets() -> String {
         plain("product"),
         plain("reference_price"),
         plain("payment"),
+        plain("payout_left_out"),
         plain("bank_statement"),
         widened("payout_batch", format!("select batch_id from payout where id in ({})", told("payout"))),
         (

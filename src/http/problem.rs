@@ -191,6 +191,11 @@ impl From<Refusal> for Problem {
             Refusal::CursorExpired => {
                 Self::of(400, "cursor_expired", "This cursor is not valid any more. Begin again without one.")
             }
+            Refusal::SettingMissing { setting } => Self::of(
+                409,
+                "setting_missing",
+                format!("This needs a setting that is not set. Whoever runs the service sets {setting}."),
+            ),
             Refusal::KeysMissing => Self::of(
                 503,
                 "keys_missing",

@@ -47,14 +47,36 @@ pub async fn unreceive(txn: &WriteTxn, parts: &[ReceivedPart]) -> Outcome<()> {
     .into())
 }
 
-/// What may be paid out of sales up to a day, household by household.
+/// What a household is owed and cannot be paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub household_id: Uuid,
+    pub amount: Fen,
+    /// Whether it has a registered bank account.
+    pub has_account: bool,
+}
+
+/// What may be paid out of sales up to a day, household by household: to those with a registered bank account that are
+/// not among the `held`.
 pub async fn payable(
     connection: &impl ConnectionTrait,
     county_code: &str,
     up_to: NaiveDate,
+    held: &[Uuid],
     limit: u64,
 ) -> Outcome<Vec<PayableLine>> {
-    Ok(store::payable(connection, county_code, up_to, limit).await?)
+    Ok(store::payable(connection, county_code, up_to, held, limit).await?)
+}
+
+/// What was received for the other households out of the same sales, one sum each.
+pub async fn waiting(
+    connection: &impl ConnectionTrait,
+    county_code: &str,
+    up_to: NaiveDate,
+    held: &[Uuid],
+    limit: u64,
+) -> Outcome<Vec<Waiting>> {
+    Ok(store::waiting(connection, county_code, up_to, held, limit).await?)
 }
 
 /// Notes that parts, as [`payable`] answered them in this transaction, go out to households. When one of them was taken

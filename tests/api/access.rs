@@ -78,8 +78,12 @@ reverse_payment          no        no     no     no       no      yes     no    
 list_payout_batches      no        no     no     no       yes     yes     yes     no
 make_payout_batch        no        no     no     no       no      yes     no      no
 get_payout_batch         no        no     no     no       yes     yes     yes     no
+list_payouts             no        no     no     no       yes     yes     yes     no
+list_left_out_households no        no     no     no       yes     yes     yes     no
 approve_payout_batch     no        no     no     no       no      yes     no      no
 record_payout_results    no        no     no     no       no      yes     no      no
+mark_payouts_unknown     no        no     no     no       no      yes     no      no
+allow_payout_retry       no        no     no     no       no      yes     no      no
 list_ledger_accounts     no        no     no     no       no      yes     yes     no
 list_ledger_postings     no        no     no     no       no      yes     yes     no
 get_ledger_entry         no        no     no     no       no      yes     yes     no
@@ -215,6 +219,10 @@ impl Operation {
             "make_payout_batch" => json!({ "up_to": "2027-03-01" }),
             "record_payout_results" => {
                 json!({ "results": [{ "payout_id": side.id("payout"), "result": "paid" }] })
+            }
+            "mark_payouts_unknown" => json!({ "payout_ids": [side.id("payout")] }),
+            "allow_payout_retry" => {
+                json!({ "payout_ids": [side.id("payout")], "reason": "the account is right" })
             }
             _ => return None,
         };

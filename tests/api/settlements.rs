@@ -188,7 +188,7 @@ impl Market {
 
     async fn payable(&self) -> Vec<PayableLine> {
         let today = self.world.clock.today();
-        receipts::payable(self.world.app.db.reader(), COUNTY, today, 100).await.unwrap()
+        receipts::payable(self.world.app.db.reader(), COUNTY, today, &[], 100).await.unwrap()
     }
 
     async fn pay_out(&self, parts: &[PayableLine], back: bool) -> Outcome<()> {
@@ -410,6 +410,7 @@ async fn a_payment_taken_back_leaves_the_settlement_open() {
 async fn only_what_was_received_is_paid_out_and_only_once() {
     let market = Market::open().await;
     let wang = market.world.household(VILLAGE, "registered").await;
+    market.world.with_account(wang).await;
     market.sold(&[goods(wang, 1000, 100)]).await.unwrap();
     assert_eq!(market.payable().await, []);
     let parts = market.receive(60).await;
@@ -439,10 +440,11 @@ async fn only_what_was_received_is_paid_out_and_only_once() {
 async fn what_was_sold_after_the_day_asked_for_is_not_payable() {
     let market = Market::open().await;
     let wang = market.world.household(VILLAGE, "registered").await;
+    market.world.with_account(wang).await;
     market.sold(&[goods(wang, 1000, 100)]).await.unwrap();
     market.receive(60).await;
     let before: NaiveDate = "2027-02-28".parse().unwrap();
-    let none = receipts::payable(market.world.app.db.reader(), COUNTY, before, 100).await.unwrap();
+    let none = receipts::payable(market.world.app.db.reader(), COUNTY, before, &[], 100).await.unwrap();
     assert_eq!(none, []);
 }
 

@@ -5,6 +5,7 @@ mod ledger;
 mod orders;
 mod papers;
 mod payments;
+mod payouts;
 mod settlements;
 mod statements;
 mod stock;
@@ -73,7 +74,8 @@ impl Check {
     }
 }
 
-/// Every check, in the order of the goods: stock, orders, settlements, payments, statements, ledger, papers, trail.
+/// Every check, in the order of the goods: stock, orders, settlements, payments, payouts, statements, ledger, papers,
+/// trail.
 #[must_use]
 pub fn all(dialect: Dialect) -> Vec<Check> {
     [
@@ -81,6 +83,7 @@ pub fn all(dialect: Dialect) -> Vec<Check> {
         orders::checks(dialect),
         settlements::checks(dialect),
         payments::checks(dialect),
+        payouts::checks(dialect),
         statements::checks(dialect),
         ledger::checks(dialect),
         papers::checks(dialect),

@@ -5,14 +5,19 @@ use uuid::Uuid;
 
 use super::year::{Step, Year};
 use crate::cli::Ended;
+use crate::http::page::PageRequest;
+use crate::members::households::{self, HouseholdEdit};
 use crate::money::Fen;
 use crate::payments::{self, NewPayment};
-use crate::payouts::{self, BankResult};
+use crate::payouts::{self, BankResult, ReturnCode};
 use crate::refusal::{Failure, Refusal};
 use crate::settlement;
 
 /// Payouts that the bank returns, in a thousand.
 const RETURNED_PER_MILLE: i64 = 18;
+
+/// No batch is larger.
+const WHOLE_BATCH: u64 = 100_000;
 
 const RETURN_REASONS: [&str; 3] = ["账户已销户", "户名不符", "账户状态异常"];
 
@@ -75,17 +80,43 @@ impl Year<'_> {
     pub(super) async fn record_results(&mut self, batch_id: Uuid) -> Result<(), Ended> {
         let app = &self.stage.app;
         let finance = &self.people.finance;
-        let (_, payouts) = payouts::find(app, finance, batch_id).await?;
+        let whole = PageRequest { limit: WHOLE_BATCH, before: None };
+        let mut payouts = payouts::list_payouts(app, finance, batch_id, None, whole).await?.items;
+        // Village by village, as the bank's branches answer.
+        payouts
+            .sort_unstable_by(|one, other| (&one.village_code, one.id).cmp(&(&other.village_code, other.id)));
         let mut results = Vec::with_capacity(payouts.len());
+        let mut returned = Vec::new();
         for payout in payouts {
             let is_returned = self.dice.happens(RETURNED_PER_MILLE);
             let reason = self.dice.pick(&RETURN_REASONS).filter(|_| is_returned);
-            let result = reason
-                .map_or(BankResult::Paid, |reason| BankResult::Returned { reason: (*reason).to_owned() });
+            let result = reason.map_or(BankResult::Paid, |reason| BankResult::Returned {
+                code: ReturnCode::of_words(reason),
+                reason: (*reason).to_owned(),
+            });
+            if is_returned {
+                returned.push(payout.household_id);
+            }
             results.push((payout.id, result));
         }
         let key = self.key(finance);
-        payouts::record_results(app, finance, &key, batch_id, &results).await?;
+        payouts::results::record(app, finance, &key, batch_id, &results).await?;
+        if !returned.is_empty() {
+            self.schedule_in(2_880, Step::CorrectAccounts(returned));
+        }
+        Ok(())
+    }
+
+    /// Households whose money came back bring another account.
+    pub(super) async fn correct_accounts(&mut self, household_ids: &[Uuid]) -> Result<(), Ended> {
+        let (app, officer) = (&self.stage.app, &self.people.officer);
+        for id in household_ids {
+            self.corrected += 1;
+            let version = households::get(app, officer, *id).await?.household.version;
+            let bank_account = Some(format!("0000000001{:09}", self.corrected));
+            let edit = HouseholdEdit { bank_account, ..HouseholdEdit::default() };
+            households::update(app, officer, *id, version, edit).await?;
+        }
         Ok(())
     }
 }

@@ -52,6 +52,8 @@ pub enum Step {
     MakePayouts,
     ApprovePayouts(Uuid),
     RecordResults(Uuid),
+    /// Households whose money came back bring another account.
+    CorrectAccounts(Vec<Uuid>),
     /// A household's status changes.
     ChangeStatus(usize),
 }
@@ -95,6 +97,8 @@ pub struct Year<'a> {
     pub tally: Tally,
     /// The order that each want became.
     pub orders: BTreeMap<usize, Uuid>,
+    /// Accounts that households corrected.
+    pub corrected: u32,
     queue: BTreeMap<(DateTime<Utc>, u64), Step>,
     drawn: u64,
 }
@@ -118,6 +122,7 @@ impl<'a> Year<'a> {
             dice: Dice::new(stage.seed, 9),
             tally: Tally::default(),
             orders: BTreeMap::new(),
+            corrected: 0,
             queue: BTreeMap::new(),
             drawn: 0,
         };
@@ -211,6 +216,7 @@ impl<'a> Year<'a> {
             Step::MakePayouts => self.make_payouts().await,
             Step::ApprovePayouts(batch_id) => self.approve_payouts(batch_id).await,
             Step::RecordResults(batch_id) => self.record_results(batch_id).await,
+            Step::CorrectAccounts(households) => self.correct_accounts(&households).await,
             Step::ChangeStatus(place) => self.change_status(place).await,
         }
     }

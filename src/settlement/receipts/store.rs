@@ -1,11 +1,11 @@
 //! SQL of money against settlements. Guards stand in the `where`; the caller counts the rows.
 
 use chrono::NaiveDate;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::PayableLine;
+use super::{PayableLine, Waiting};
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::money::Fen;
 use crate::settlement::rules::OpenLine;
@@ -107,10 +107,15 @@ pub async fn subtract_paid_out(txn: &WriteTxn, parts: &[PayableLine]) -> Result<
     move_amounts(txn, "settlement_line", set, "kept.paid_out_fen >= part.amount_fen", &amounts(parts)).await
 }
 
+/// Sales whose money came and has not gone out, up to a day, with the household they are owed to.
+const UNPAID: &str = "settlement_line line join household on household.id = line.household_id
+    where line.county_code = $1 and line.paid_out_fen < line.received_fen and line.sold_on <= $2";
+
 pub async fn payable(
     connection: &impl ConnectionTrait,
     county_code: &str,
     up_to: NaiveDate,
+    held: &[Uuid],
     limit: u64,
 ) -> Result<Vec<PayableLine>, DbErr> {
     #[derive(FromQueryResult)]
@@ -119,17 +124,55 @@ pub async fn payable(
         household_id: Uuid,
         open_fen: i64,
     }
-    let sql = "select id, household_id, received_fen - paid_out_fen as open_fen from settlement_line
-               where county_code = $1 and paid_out_fen < received_fen and sold_on <= $2
-               order by household_id, id limit $3";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows: Vec<Row> = db::rows(connection, sql, [county_code.into(), up_to.into(), limit.into()]).await?;
+    let sql = format!(
+        "select line.id, line.household_id, line.received_fen - line.paid_out_fen as open_fen from {UNPAID}
+           and household.bank_account_sealed is not null and line.household_id not in ({})
+         order by line.household_id, line.id limit $4",
+        db::set_rows(connection.get_database_backend(), "$3", &[("id", ColumnType::Uuid)])
+    );
+    let rows: Vec<Row> = db::rows(connection, &sql, unpaid_values(county_code, up_to, held, limit)).await?;
     let line = |row: Row| PayableLine {
         settlement_line_id: row.id,
         household_id: row.household_id,
         amount: Fen::new(row.open_fen),
     };
     Ok(rows.into_iter().map(line).collect())
+}
+
+pub async fn waiting(
+    connection: &impl ConnectionTrait,
+    county_code: &str,
+    up_to: NaiveDate,
+    held: &[Uuid],
+    limit: u64,
+) -> Result<Vec<Waiting>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        household_id: Uuid,
+        open_fen: i64,
+        has_account: bool,
+    }
+    let sql = format!(
+        "select line.household_id, household.bank_account_sealed is not null as has_account,
+                cast(sum(line.received_fen - line.paid_out_fen) as bigint) as open_fen
+         from {UNPAID} and (household.bank_account_sealed is null or line.household_id in ({}))
+         group by line.household_id, household.bank_account_sealed is not null
+         order by line.household_id limit $4",
+        db::set_rows(connection.get_database_backend(), "$3", &[("id", ColumnType::Uuid)])
+    );
+    let rows: Vec<Row> = db::rows(connection, &sql, unpaid_values(county_code, up_to, held, limit)).await?;
+    let waiting = |row: Row| Waiting {
+        household_id: row.household_id,
+        amount: Fen::new(row.open_fen),
+        has_account: row.has_account,
+    };
+    Ok(rows.into_iter().map(waiting).collect())
+}
+
+fn unpaid_values(county_code: &str, up_to: NaiveDate, held: &[Uuid], limit: u64) -> [Value; 4] {
+    let held = held.iter().map(|id| vec![db::set_id(*id)]).collect();
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    [county_code.into(), up_to.into(), db::set_parameter(held), limit.into()]
 }
 
 /// Moves one figure of the rows named by `parts` where `guard` holds, and answers how many moved. A row named twice

@@ -114,7 +114,10 @@ impl Side {
     }
 
     async fn arrange_members(&mut self, world: &World) {
-        let home = json!({ "village": self.home.village, "head_name": "示范户", "status": "registered" });
+        let home = json!({
+            "village": self.home.village, "head_name": "示范户", "status": "registered",
+            "bank_account": "0000000000000000018",
+        });
         self.make(world, Role::Officer, "/v1/households", home.clone(), "household").await;
         self.make(world, Role::Officer, "/v1/households", home, "second_household").await;
         let school = json!({
@@ -180,9 +183,9 @@ impl Side {
         self.make(world, Role::Finance, "/v1/payments", self.payment(), "payment").await;
         let batch = json!({ "up_to": world.clock.today() });
         self.make(world, Role::Finance, "/v1/payout_batches", batch, "payout_batch").await;
-        let path = format!("/v1/payout_batches/{}", self.id("payout_batch"));
-        let batch = world.get(self.person(Role::Finance), &path).await.ok();
-        self.ids.insert("payout", text(&batch["payouts"][0], "id"));
+        let path = format!("/v1/payout_batches/{}/payouts", self.id("payout_batch"));
+        let payouts = world.get(self.person(Role::Finance), &path).await.ok();
+        self.ids.insert("payout", text(&payouts["items"][0], "id"));
         let path = format!("/v1/ledger/accounts?owner_id={}", self.id("institution"));
         let accounts = world.get(self.person(Role::Finance), &path).await.ok();
         self.ids.insert("ledger_account", text(&accounts["items"][0], "id"));

@@ -36,16 +36,22 @@ impl Purse {
         Self { world, school, finance, tea }
     }
 
+    /// Households with a bank account each.
     pub async fn households(&self, count: usize) -> Vec<Uuid> {
         let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
         let (app, now) = (&self.world.app, self.world.clock.now());
+        let columns = [("id", ColumnType::Uuid), ("account", ColumnType::Text)];
         let written = app.db.write(|| async {
             let txn = app.db.begin().await?;
-            let set = db::set_rows(txn.get_database_backend(), "$1", &[("id", ColumnType::Uuid)]);
-            let rows = || db::set_parameter(ids.iter().map(|id| vec![db::set_id(*id)]).collect());
+            let set = db::set_rows(txn.get_database_backend(), "$1", &columns);
+            let rows = || {
+                let row = |id: &Uuid| vec![db::set_id(*id), json!(self.world.sealed_account(*id))];
+                db::set_parameter(ids.iter().map(row).collect())
+            };
             let sql = format!(
-                "insert into household (id, county_code, village_code, head_name, status, created_at, updated_at, version)
-                 select id, $2, $3, '示范户', 'registered', $4, $4, 1 from ({set}) as new"
+                "insert into household (id, county_code, village_code, head_name, bank_account_sealed, status,
+                                        created_at, updated_at, version)
+                 select id, $2, $3, '示范户', account, 'registered', $4, $4, 1 from ({set}) as new"
             );
             db::change(&txn, &sql, [rows(), COUNTY.into(), VILLAGE.into(), now.into()]).await?;
             let sql = format!(

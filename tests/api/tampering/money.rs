@@ -193,6 +193,7 @@ impl Books<'_> {
         self.payout((2, 1, 1), "returned", (Some(5), Some(7)), &[(2, 120_000)]).await;
         self.batch(2, "drafted", 100_000, 1).await;
         self.payout((3, 2, 1), "drafted", (None, None), &[(2, 100_000)]).await;
+        self.left_out().await;
     }
 
     async fn batch(&self, number: u32, state: &str, amount: i64, payouts: i64) {
@@ -251,6 +252,24 @@ impl Books<'_> {
             "amount_fen": amount, "parts": told(parts), "state": state, "batch_id": id('b', batch),
         });
         self.event("payout", id('h', number), None, after).await;
+    }
+
+    /// The second batch left a household out.
+    async fn left_out(&self) {
+        let columns = vec![
+            ("id", id('j', 1).into()),
+            ("batch_id", id('b', 2).into()),
+            ("county_code", COUNTY.into()),
+            ("household_id", self.households[0].into()),
+            ("amount_fen", 100_000.into()),
+            ("reason", "no_account".into()),
+        ];
+        self.put("payout_left_out", columns).await;
+        let after = json!({
+            "batch_id": id('b', 2), "household_id": self.households[0], "amount_fen": 100_000,
+            "reason": "no_account",
+        });
+        self.event("payout_left_out", id('j', 1), None, after).await;
     }
 
     pub async fn counters(&self) {

@@ -166,10 +166,10 @@ async fn no_event_about_money_can_be_taken_out_of_the_trail_unnoticed() {
     let second = purse.world.official(Role::Finance).await;
     purse.world.post(&second, &format!("{path}/approve"), json!(null)).await.ok();
     step();
-    let payouts = purse.world.get(&purse.finance, &path).await.ok();
+    let payouts = purse.world.get(&purse.finance, &format!("{path}/payouts")).await.ok();
     let result = |at: usize, result: &str| {
         let reason = (result == "returned").then_some("wrong card");
-        json!({ "payout_id": payouts["payouts"][at]["id"], "result": result, "reason": reason })
+        json!({ "payout_id": payouts["items"][at]["id"], "result": result, "reason": reason })
     };
     let results = json!({ "results": [result(0, "paid"), result(1, "returned")] });
     purse.world.post(&second, &format!("{path}/results"), results).await.ok();
