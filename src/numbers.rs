@@ -21,6 +21,7 @@ pub enum Series {
     Delivery,
     Settlement,
     Payment,
+    DepositUse,
     PayoutBatch,
 }
 
@@ -41,6 +42,7 @@ impl Series {
             Self::Delivery => "DN",
             Self::Settlement => "ST",
             Self::Payment => "PM",
+            Self::DepositUse => "DU",
             Self::PayoutBatch => "PB",
         }
     }

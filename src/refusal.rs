@@ -66,6 +66,10 @@ pub enum Refusal {
     StockShort {
         lines: Vec<LineShortfall>,
     },
+    /// The deposit of an institution does not cover it. `detail` says what to do.
+    DepositShort {
+        detail: String,
+    },
     /// Two different people must do this.
     SecondPersonNeeded,
     CursorExpired,

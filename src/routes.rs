@@ -77,7 +77,13 @@ pub type Apis = (
         members::pairings::api::Api,
     ),
     (products::api::Api, lots::api::Api, orders::api::Api, deliveries::api::Api),
-    (settlement::api::Api, payments::api::Api, payouts::api::Api, ledger::api::Api),
+    (
+        settlement::api::Api,
+        payments::api::Api,
+        payments::deposits::api::Api,
+        payouts::api::Api,
+        ledger::api::Api,
+    ),
     (reports::api::Api, audit::api::Api),
 );
 
@@ -100,6 +106,7 @@ fn apis(app: &App) -> Apis {
         (
             settlement::api::Api(app.clone()),
             payments::api::Api(app.clone()),
+            payments::deposits::api::Api(app.clone()),
             payouts::api::Api(app.clone()),
             ledger::api::Api(app.clone()),
         ),

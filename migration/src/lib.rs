@@ -15,6 +15,7 @@ mod m0009_settlement;
 mod m0010_payments;
 mod m0015_ledger_days;
 mod m0016_bank_statements;
+mod m0017_matching;
 mod m0018_payout_files;
 mod sql;
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_payments::Migration),
             Box::new(m0015_ledger_days::Migration),
             Box::new(m0016_bank_statements::Migration),
+            Box::new(m0017_matching::Migration),
             Box::new(m0018_payout_files::Migration),
         ]
     }

@@ -23,6 +23,7 @@ pub enum Touched {
     /// The households of settlement lines.
     Payee,
     Payment,
+    DepositUse,
     PayoutBatch,
     Payout,
     PayoutLeftOut,
@@ -48,6 +49,7 @@ impl Touched {
             "acceptance" => Self::Acceptance,
             "settlement" => Self::Settlement,
             "payment" => Self::Payment,
+            "deposit_use" => Self::DepositUse,
             "payout_batch" => Self::PayoutBatch,
             "payout" => Self::Payout,
             "payout_left_out" => Self::PayoutLeftOut,
@@ -70,6 +72,7 @@ impl Touched {
             Self::SettlementLine => "touched_settlement_line",
             Self::Payee => "touched_payee",
             Self::Payment => "touched_payment",
+            Self::DepositUse => "touched_deposit_use",
             Self::PayoutBatch => "touched_payout_batch",
             Self::Payout => "touched_payout",
             Self::PayoutLeftOut => "touched_payout_left_out",
@@ -119,6 +122,7 @@ pub fn sets() -> String {
         plain("reference_price"),
         plain("payment"),
         plain("payout_left_out"),
+        plain("deposit_use"),
         plain("bank_statement"),
         widened("payout_batch", format!("select batch_id from payout where id in ({})", told("payout"))),
         (
@@ -129,9 +133,11 @@ pub fn sets() -> String {
             "settlement",
             format!(
                 "select settlement_id from payment_part where payment_id {}
+                 union select settlement_id from deposit_use_part where deposit_use_id {}
                  union select settlement_id from settlement_line where id in (
                      select settlement_line_id from payout_part where payout_id {})",
                 within("touched_payment"),
+                within("touched_deposit_use"),
                 within("touched_payout")
             ),
         ),
@@ -195,7 +201,7 @@ fn entries() -> String {
              and source_id in (select id from touched_{source})"
         )
     };
-    let sources = ["settlement", "payment", "payout_batch"].map(of);
+    let sources = ["settlement", "payment", "deposit_use", "payout_batch"].map(of);
     format!("select id from ledger_entry where id >= $2 union {}", sources.join(" union "))
 }
 

@@ -183,6 +183,7 @@ impl From<Refusal> for Problem {
             ),
             Refusal::Duplicate { detail } => Self::of(409, "duplicate", detail),
             Refusal::StockShort { lines } => short(&lines),
+            Refusal::DepositShort { detail } => Self::of(409, "deposit_short", detail),
             Refusal::SecondPersonNeeded => Self::of(
                 409,
                 "second_person_needed",

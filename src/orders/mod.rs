@@ -24,6 +24,7 @@ pub mod allocation;
 pub mod api;
 mod fulfilment;
 pub mod plan;
+pub mod prepaid;
 pub mod rules;
 mod store;
 mod views;
@@ -33,7 +34,7 @@ pub use fulfilment::{
     mark_dispatched, record_acceptance, reopen_unpaid,
 };
 use plan::Plan;
-pub use rules::{LineRequest, OrderRequest, RawAmount, State};
+pub use rules::{LineRequest, OrderRequest, PaymentMode, RawAmount, State};
 pub use views::{AllocationView, LineView, OrderView, PreviewView};
 
 /// Expired orders that one sweep releases at most; the next sweep takes the rest.
@@ -118,7 +119,7 @@ async fn place_once(
         placed_at: now,
         hold_expires_at: now + TimeDelta::minutes(app.settings.hold_minutes),
     };
-    let event = order_event("place_order", county_code, ids.order_id, placed_figures(&ids, &plan));
+    let event = order_event("place_order", county_code, ids.order_id, placed_figures(request, &ids, &plan));
     let (backend, holds) = (app.db.backend(), holds(&plan));
     // The lots first: whoever waits for them has nothing that somebody else waits for.
     let mut changes = vec![(stock::movement(backend, &holds, true), as_count(holds.len()))];
@@ -381,7 +382,7 @@ fn draw_ids(app: &App, plan: &Plan, now: DateTime<Utc>) -> PlacedIds {
 }
 
 /// Every figure of a placed order, for the trail: what an audit compares the rows with.
-fn placed_figures(ids: &PlacedIds, plan: &Plan) -> serde_json::Value {
+fn placed_figures(request: &OrderRequest, ids: &PlacedIds, plan: &Plan) -> serde_json::Value {
     let lines: Vec<serde_json::Value> = plan
         .lines
         .iter()
@@ -399,7 +400,7 @@ fn placed_figures(ids: &PlacedIds, plan: &Plan) -> serde_json::Value {
             })
         })
         .collect();
-    json!({ "amount_fen": plan.amount(), "lines": lines })
+    json!({ "amount_fen": plan.amount(), "payment_mode": request.payment_mode.as_str(), "lines": lines })
 }
 
 fn part_figures((part, id): (&plan::Part, &Uuid)) -> serde_json::Value {

@@ -13,15 +13,17 @@ use crate::db::WriteTxn;
 use crate::http::page::{Page, PageRequest};
 use crate::idempotency::{self, Key, Once};
 use crate::ledger::{self, AccountKey, AccountKind, NewEntry};
-use crate::members::access::{Caller, Role, Scope};
+use crate::members::access::{Caller, RegionScope, Role, Scope};
 use crate::money::Fen;
 use crate::numbers::{self, Series};
 use crate::orders;
 use crate::refusal::{Failure, Outcome, Refusal};
-use crate::settlement::{ReceivedPart, receipts};
-use crate::trail::{self, Event};
+use crate::settlement::deposits::{Reversal, balance, lock as lock_deposit};
+use crate::settlement::{ReceivedPart, Targets, receipts};
+use crate::trail::{self, Actor, Event};
 
 pub mod api;
+pub mod deposits;
 mod rules;
 mod store;
 
@@ -35,6 +37,8 @@ pub struct NewPayment {
     pub received_on: NaiveDate,
     /// What the bank or the payer wrote on it.
     pub reference: String,
+    /// What it pays; what is over stays on the institution's deposit account.
+    pub targets: Targets,
 }
 
 /// A payment.
@@ -51,18 +55,11 @@ pub struct PaymentView {
     pub received_on: NaiveDate,
     pub reference: String,
     pub state: State,
-    pub recorded_by: Uuid,
+    /// Nobody when the service booked it by itself.
+    pub recorded_by: Option<Uuid>,
     pub entry_id: Uuid,
     pub created_at: DateTime<Utc>,
     pub reversal: Option<Reversal>,
-}
-
-/// Who took a payment back, when and why.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Reversal {
-    pub by: Uuid,
-    pub at: DateTime<Utc>,
-    pub reason: String,
 }
 
 impl PaymentView {
@@ -73,49 +70,62 @@ impl PaymentView {
     }
 }
 
-/// Records money that was received: it pays the institution's settlements, oldest first, and what is over stays on the
-/// institution's deposit account.
+/// Records money that was received, as somebody says who saw it arrive.
 pub async fn record(app: &App, caller: &Caller, key: &Key, new: NewPayment) -> Outcome<Once<PaymentView>> {
     caller.allow(&[Role::Finance])?;
     let region = caller.region()?;
-    let today = app.clock.today();
-    rules::check(new.amount, new.received_on, today)?;
     idempotency::once(app, key, || async {
-        let now = app.clock.now();
         let txn = app.db.begin().await?;
-        let payer = store::find_payer(&txn, region, new.institution_id).await?;
-        let payer = payer.ok_or(Refusal::NotFound("institution"))?;
-        let parts = receipts::receive(&txn, payer.id, new.amount).await?;
-        // Before the ledger, as an acceptance locks its order before the accounts too.
-        close_finished(&txn, &parts, now).await?;
-        let deposited = rules::left_over(new.amount, parts.iter().map(|part| part.amount))
-            .ok_or_else(|| Failure::Broken(format!("settlements took more than {}", new.amount)))?;
-        let id = app.ids.next(now);
-        let settled = parts.iter().map(|part| part.amount).sum();
-        let entry = entry_of(id, &payer, &new, settled, deposited);
-        let payment = PaymentView {
-            id,
-            number: numbers::next_of_paper(&txn, Series::Payment, &payer.county_code, today).await?,
-            entry_id: ledger::post(&txn, app, entry).await?,
-            county_code: payer.county_code,
-            institution_id: payer.id,
-            institution_name: payer.name,
-            amount: new.amount,
-            deposited,
-            received_on: new.received_on,
-            reference: new.reference.clone(),
-            state: State::Recorded,
-            recorded_by: caller.principal_id,
-            created_at: now,
-            reversal: None,
-        };
-        store::insert(&txn, &payment).await?;
-        store::insert_parts(&txn, id, &parts).await?;
-        let event = event("record_payment", &payment, None, figures(&payment, &parts));
-        trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
-        idempotency::commit(txn, key, now, payment).await
+        let payment = book(&txn, app, &caller.actor(), region, new.clone()).await?;
+        idempotency::commit(txn, key, app.clock.now(), payment).await
     })
     .await
+}
+
+/// Books money that an institution of the region paid: it pays what it is for, and what is over stays on the
+/// institution's deposit account.
+///
+/// Refused when a settlement it is for is not the institution's, is paid, or is to get more than is open of it.
+pub async fn book(
+    txn: &WriteTxn,
+    app: &App,
+    actor: &Actor,
+    region: &RegionScope,
+    new: NewPayment,
+) -> Outcome<PaymentView> {
+    let (now, today) = (app.clock.now(), app.clock.today());
+    rules::check(new.amount, new.received_on, today)?;
+    let payer = store::find_payer(txn, region, new.institution_id).await?;
+    let payer = payer.ok_or(Refusal::NotFound("institution"))?;
+    let parts = receipts::receive(txn, payer.id, new.amount, &new.targets).await?;
+    // Before the ledger, as an acceptance locks its order before the accounts too.
+    orders::close_finished(txn, &settlement_ids(&parts), now).await?;
+    let deposited = rules::left_over(new.amount, parts.iter().map(|part| part.amount))
+        .ok_or_else(|| Failure::Broken(format!("settlements took more than {}", new.amount)))?;
+    let id = app.ids.next(now);
+    let settled = parts.iter().map(|part| part.amount).sum();
+    let entry = entry_of(id, &payer, &new, settled, deposited);
+    let payment = PaymentView {
+        id,
+        number: numbers::next_of_paper(txn, Series::Payment, &payer.county_code, today).await?,
+        entry_id: ledger::post(txn, app, entry).await?,
+        county_code: payer.county_code,
+        institution_id: payer.id,
+        institution_name: payer.name,
+        amount: new.amount,
+        deposited,
+        received_on: new.received_on,
+        reference: new.reference,
+        state: State::Recorded,
+        recorded_by: actor.principal_id,
+        created_at: now,
+        reversal: None,
+    };
+    store::insert(txn, &payment).await?;
+    store::insert_parts(txn, id, &parts).await?;
+    let event = event("record_payment", &payment, None, figures(&payment, &parts));
+    trail::record(txn, &app.ids, now, actor, vec![event]).await?;
+    Ok(payment)
 }
 
 /// The payments the caller may see, newest first.
@@ -138,7 +148,8 @@ pub async fn list(
 
 /// Takes a payment back: what it paid is owed again, and the ledger gets the reversed entry.
 ///
-/// Refused with [`Refusal::WrongState`] when it was reversed before or when a part of it is in a payout.
+/// Refused with [`Refusal::WrongState`] when it was reversed before, when a part of it is in a payout, and when the deposit
+/// it left was used since.
 pub async fn reverse(
     app: &App,
     caller: &Caller,
@@ -161,8 +172,9 @@ pub async fn reverse(
         }
         let after = json!({ "state": payment.state.as_str(), "reason": reason });
         payment.reversal = Some(reversal);
+        take_deposit_back(&txn, &payment).await?;
         let parts = store::parts_of(&txn, id).await?;
-        receipts::unreceive(&txn, &parts).await?;
+        receipts::unreceive(&txn, "payment", &parts).await?;
         orders::reopen_unpaid(&txn, &settlement_ids(&parts)).await?;
         ledger::reverse(&txn, app, payment.entry_id, app.clock.today()).await?;
         let event = event("reverse_payment", &payment, Some(before), after);
@@ -170,6 +182,20 @@ pub async fn reverse(
         idempotency::commit(txn, key, now, payment).await
     })
     .await
+}
+
+/// Refuses when what the payment left as a deposit is not there any more. Reversed uses have put it back.
+async fn take_deposit_back(txn: &WriteTxn, payment: &PaymentView) -> Outcome<()> {
+    lock_deposit(txn, payment.institution_id).await?;
+    if balance(txn, payment.institution_id).await? >= payment.deposited {
+        return Ok(());
+    }
+    Err(Refusal::WrongState {
+        what: "payment",
+        from: "used from the deposit already, whose uses must be reversed first".to_owned(),
+        attempted: "take it back",
+    }
+    .into())
 }
 
 /// Dr escrow; Cr receivable for what pays settlements, Cr deposit for what is over.
@@ -187,11 +213,6 @@ fn entry_of(id: Uuid, payer: &store::Payer, new: &NewPayment, settled: Fen, depo
             (owned(AccountKind::Deposit), deposited.negated()),
         ],
     }
-}
-
-/// Orders whose settlements are all received now, and that are rated, are closed.
-async fn close_finished(txn: &WriteTxn, parts: &[ReceivedPart], now: DateTime<Utc>) -> Outcome<()> {
-    orders::close_finished(txn, &settlement_ids(parts), now).await
 }
 
 /// Each settlement once, in the order of ids.

@@ -5,19 +5,23 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::PaymentView;
 use super::rules::State;
-use super::{PaymentView, Reversal};
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::http::page::PageRequest;
 use crate::members::access::RegionScope;
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome};
 use crate::settlement::ReceivedPart;
+use crate::settlement::deposits::Reversal;
 
 const COLUMNS: &str = "payment.id, payment.county_code, payment.number, payment.institution_id,
     institution.name as institution_name, payment.amount_fen, payment.deposited_fen, payment.received_on,
     payment.reference, payment.state, payment.recorded_by, payment.entry_id, payment.created_at,
     payment.reversed_by, payment.reversed_at, payment.reversal_reason";
+
+/// Stands in `recorded_by`, which is never null, when the service booked a payment by itself.
+const BY_ITSELF: Uuid = Uuid::nil();
 
 /// Who pays, and in which county.
 #[derive(Debug, FromQueryResult)]
@@ -73,7 +77,7 @@ impl TryFrom<PaymentRow> for PaymentView {
             received_on: row.received_on,
             reference: row.reference,
             state,
-            recorded_by: row.recorded_by,
+            recorded_by: Some(row.recorded_by).filter(|by| *by != BY_ITSELF),
             entry_id: row.entry_id,
             created_at: row.created_at,
             reversal: reversal.map(|((by, at), reason)| Reversal { by, at, reason }),
@@ -151,7 +155,7 @@ pub async fn insert(txn: &WriteTxn, payment: &PaymentView) -> Result<(), DbErr> 
         payment.received_on.into(),
         payment.reference.clone().into(),
         payment.state.as_str().into(),
-        payment.recorded_by.into(),
+        payment.recorded_by.unwrap_or(BY_ITSELF).into(),
         payment.entry_id.into(),
         payment.created_at.into(),
     ];

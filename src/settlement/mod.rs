@@ -18,13 +18,14 @@ use crate::refusal::{Failure, Outcome, Refusal};
 use crate::trail::{self, Actor, Event};
 
 pub mod api;
+pub mod deposits;
 mod facts;
 pub mod receipts;
 mod rules;
 mod store;
 
 pub use facts::{income_since, orders_of};
-pub use rules::{ReceivedPart, SettlementState};
+pub use rules::{ReceivedPart, SettlementState, TARGETS_MAX, Target, Targets};
 
 /// What was accepted, all of it on one day.
 #[derive(Clone, Debug)]

@@ -1,18 +1,20 @@
 //! Money against settlements: what a payment pays line by line, and what of it goes out to households. Every function
 //! takes the open transaction, changes all its rows in one statement, and refuses when one of them is not as expected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
-use super::rules::{self, ReceivedPart};
+use super::rules::{self, ReceivedPart, Targets};
 use crate::db::WriteTxn;
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome, Refusal};
 
 mod store;
+
+pub(super) use store::lock_institution;
 
 /// What of a line was received and not yet paid out, or a part of that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,25 +24,40 @@ pub struct PayableLine {
     pub amount: Fen,
 }
 
-/// Receives `amount` from an institution: the oldest settlement first, within one by largest remainder over what is
-/// open. The parts sum to less than `amount` when more was paid than is owed.
-pub async fn receive(txn: &WriteTxn, institution_id: Uuid, amount: Fen) -> Outcome<Vec<ReceivedPart>> {
-    store::lock_institution(txn, institution_id).await?;
-    let lines = store::open_lines(txn, institution_id, amount).await?;
-    let parts = rules::share(amount, &lines).ok_or_else(too_large)?;
+/// Receives `amount` from an institution for `targets`: the oldest settlement first, within one by largest remainder over
+/// what is open. The parts sum to less than `amount` when more was paid than they may take.
+///
+/// Refused when a chosen settlement is not the institution's, is paid, or is to get more than is open of it.
+pub async fn receive(
+    txn: &WriteTxn,
+    institution_id: Uuid,
+    amount: Fen,
+    targets: &Targets,
+) -> Outcome<Vec<ReceivedPart>> {
+    lock_institution(txn, institution_id).await?;
+    let (named, lines) = match targets {
+        Targets::Deposit => return Ok(Vec::new()),
+        Targets::OldestFirst => (HashMap::new(), store::open_lines(txn, institution_id, amount).await?),
+        Targets::Chosen(chosen) => {
+            let ids: Vec<Uuid> = chosen.iter().map(|target| target.settlement_id).collect();
+            let owed = store::payables(txn, institution_id, &ids).await?;
+            (rules::check_targets(amount, chosen, &owed)?, store::open_lines_of(txn, &ids).await?)
+        }
+    };
+    let parts = rules::share(amount, &named, &lines).ok_or_else(too_large)?;
     if !move_received(txn, &parts, Direction::In).await? {
         return Err(Failure::Broken("a line was open when read and not when written".to_owned()));
     }
     Ok(parts)
 }
 
-/// Takes back what [`receive`] gave. Refused when some of it was paid out to households.
-pub async fn unreceive(txn: &WriteTxn, parts: &[ReceivedPart]) -> Outcome<()> {
+/// Takes back what [`receive`] gave to `what`. Refused when some of it was paid out to households.
+pub async fn unreceive(txn: &WriteTxn, what: &'static str, parts: &[ReceivedPart]) -> Outcome<()> {
     if move_received(txn, parts, Direction::Out).await? {
         return Ok(());
     }
     Err(Refusal::WrongState {
-        what: "payment",
+        what,
         from: "paid out to households already".to_owned(),
         attempted: "take it back",
     }

@@ -75,6 +75,10 @@ get_settlement           yes       yes    yes    yes      yes     yes     yes   
 list_payments            no        no     yes    yes      yes     yes     yes     no
 record_payment           no        no     no     no       no      yes     no      no
 reverse_payment          no        no     no     no       no      yes     no      no
+get_deposit              no        no     yes    yes      no      yes     yes     no
+use_deposit              no        no     no     no       no      yes     no      no
+list_deposit_uses        no        no     yes    yes      no      yes     yes     no
+reverse_deposit_use      no        no     no     no       no      yes     no      no
 list_payout_batches      no        no     no     no       yes     yes     yes     no
 make_payout_batch        no        no     no     no       no      yes     no      no
 get_payout_batch         no        no     no     no       yes     yes     yes     no
@@ -155,6 +159,7 @@ impl Operation {
                 "deliveries" => side.id("delivery"),
                 "settlements" => side.id("settlement"),
                 "payments" => side.id("payment"),
+                "deposit_uses" => side.id("deposit_use"),
                 "payout_batches" => side.id("payout_batch"),
                 "ledger" if self.path.contains("entries") => side.id("ledger_entry"),
                 "ledger" => side.id("ledger_account"),
@@ -215,7 +220,8 @@ impl Operation {
             }
             "accept_delivery" => side.acceptance(),
             "record_payment" => side.payment(),
-            "reverse_payment" => json!({ "reason": "a wrong payer" }),
+            "reverse_payment" | "reverse_deposit_use" => json!({ "reason": "a wrong payer" }),
+            "use_deposit" => json!({ "amount": "1.00" }),
             "make_payout_batch" => json!({ "up_to": "2027-03-01" }),
             "record_payout_results" => {
                 json!({ "results": [{ "payout_id": side.id("payout"), "result": "paid" }] })

@@ -31,6 +31,7 @@ mod orders;
 mod pairings;
 mod payments;
 mod payouts;
+mod prepaid;
 mod products;
 mod regions;
 mod reports;

@@ -1,5 +1,8 @@
 //! The specification of /v1/payments, as tests over HTTP.
 
+mod chosen;
+mod deposits;
+
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;

@@ -10,7 +10,7 @@ use zhuxiao::money::{Fen, Price};
 use zhuxiao::quantity::Unit;
 use zhuxiao::refusal::{Failure, Outcome, Refusal};
 use zhuxiao::settlement::receipts::{self, PayableLine};
-use zhuxiao::settlement::{self, AcceptedLine, NewSettlement, ReceivedPart, Settled};
+use zhuxiao::settlement::{self, AcceptedLine, NewSettlement, ReceivedPart, Settled, Targets};
 use zhuxiao::trail::Actor;
 
 use crate::support::{COUNTY, Person, World};
@@ -168,7 +168,8 @@ impl Market {
         app.db
             .write(|| async {
                 let txn = app.db.begin().await?;
-                let parts = receipts::receive(&txn, self.school, Fen::new(fen)).await?;
+                let parts =
+                    receipts::receive(&txn, self.school, Fen::new(fen), &Targets::OldestFirst).await?;
                 txn.commit(parts).await
             })
             .await
@@ -180,7 +181,7 @@ impl Market {
         app.db
             .write(|| async {
                 let txn = app.db.begin().await?;
-                receipts::unreceive(&txn, parts).await?;
+                receipts::unreceive(&txn, "payment", parts).await?;
                 txn.commit(()).await
             })
             .await
@@ -379,7 +380,7 @@ async fn payments_at_the_same_time_pay_every_line_once() {
             app.db
                 .write(|| async {
                     let txn = app.db.begin().await?;
-                    let parts = receipts::receive(&txn, school, Fen::new(100)).await?;
+                    let parts = receipts::receive(&txn, school, Fen::new(100), &Targets::OldestFirst).await?;
                     txn.commit(parts).await
                 })
                 .await

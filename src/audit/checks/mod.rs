@@ -1,6 +1,7 @@
 //! The list of checks: what is recomputed, from which rows. A check is one set-based, read-only statement that answers
 //! only the rows that differ, so that its memory is bounded whatever the size of the database.
 
+mod deposits;
 mod ledger;
 mod orders;
 mod papers;
@@ -74,8 +75,8 @@ impl Check {
     }
 }
 
-/// Every check, in the order of the goods: stock, orders, settlements, payments, payouts, statements, ledger, papers,
-/// trail.
+/// Every check, in the order of the goods: stock, orders, settlements, payments, deposits, payouts, statements, ledger,
+/// papers, trail.
 #[must_use]
 pub fn all(dialect: Dialect) -> Vec<Check> {
     [
@@ -83,6 +84,7 @@ pub fn all(dialect: Dialect) -> Vec<Check> {
         orders::checks(dialect),
         settlements::checks(dialect),
         payments::checks(dialect),
+        deposits::checks(dialect),
         payouts::checks(dialect),
         statements::checks(dialect),
         ledger::checks(dialect),

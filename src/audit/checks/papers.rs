@@ -6,8 +6,13 @@ use super::{Check, Pair, only_of_table};
 use crate::numbers;
 
 /// The series of papers and the tables that carry them.
-const PAPERS: [(&str, &str); 4] =
-    [("DN", "delivery"), ("ST", "settlement"), ("PM", "payment"), ("PB", "payout_batch")];
+const PAPERS: [(&str, &str); 5] = [
+    ("DN", "delivery"),
+    ("ST", "settlement"),
+    ("PM", "payment"),
+    ("DU", "deposit_use"),
+    ("PB", "payout_batch"),
+];
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
     let mut checks = vec![gap_free(dialect), blocks_of_orders(), known_series()];

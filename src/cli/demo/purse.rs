@@ -11,7 +11,7 @@ use crate::money::Fen;
 use crate::payments::{self, NewPayment};
 use crate::payouts::{self, BankResult, ReturnCode};
 use crate::refusal::{Failure, Refusal};
-use crate::settlement;
+use crate::settlement::{self, Targets};
 
 /// Payouts that the bank returns, in a thousand.
 const RETURNED_PER_MILLE: i64 = 18;
@@ -44,6 +44,7 @@ impl Year<'_> {
             amount,
             received_on: app.clock.today(),
             reference: format!("货款 {}", settlement.number),
+            targets: Targets::OldestFirst,
         };
         let key = self.key(finance);
         payments::record(app, finance, &key, new).await?;

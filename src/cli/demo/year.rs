@@ -19,7 +19,7 @@ use crate::idempotency::Key;
 use crate::lots;
 use crate::members::access::Caller;
 use crate::money::Fen;
-use crate::orders::{self, LineRequest, OrderRequest, RawAmount};
+use crate::orders::{self, LineRequest, OrderRequest, PaymentMode, RawAmount};
 use crate::quantity::show_base;
 use crate::refusal::{Failure, Refusal};
 
@@ -332,7 +332,12 @@ impl<'a> Year<'a> {
 
     fn request(&self, want: &Want, buyer: &Purchasing, is_partial: bool) -> OrderRequest {
         let lines = want.lines.iter().filter_map(|line| self.line_request(want, line, is_partial));
-        OrderRequest { institution_id: buyer.institution_id, policy: want.policy, lines: lines.collect() }
+        OrderRequest {
+            institution_id: buyer.institution_id,
+            policy: want.policy,
+            payment_mode: PaymentMode::GoodsFirst,
+            lines: lines.collect(),
+        }
     }
 
     fn line_request(&self, want: &Want, line: &WantLine, is_partial: bool) -> Option<LineRequest> {

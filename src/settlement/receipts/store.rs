@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{PayableLine, Waiting};
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::money::Fen;
-use crate::settlement::rules::OpenLine;
+use crate::settlement::rules::{OpenLine, Payable};
 
 /// Two payments of one institution are shared one after the other. New settlements of it do not wait.
 pub async fn lock_institution(txn: &WriteTxn, institution_id: Uuid) -> Result<(), DbErr> {
@@ -40,20 +40,31 @@ async fn lock(txn: &WriteTxn, table: &'static str, ids: &[Uuid]) -> Result<(), D
     }
     let wanted = db::set_rows(backend, "$1", &[("id", ColumnType::Uuid)]);
     let sql = format!("select id from {table} where id = any(array({wanted})) order by id for update");
-    let ids = ids.iter().map(|id| vec![db::set_id(*id)]).collect();
-    db::rows::<Locked>(txn, &sql, [db::set_parameter(ids)]).await?;
+    db::rows::<Locked>(txn, &sql, [set_of(ids)]).await?;
     Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct OpenRow {
+    settlement_id: Uuid,
+    settlement_line_id: Uuid,
+    household_id: Uuid,
+    open_fen: i64,
+}
+
+impl From<OpenRow> for OpenLine {
+    fn from(row: OpenRow) -> Self {
+        Self {
+            settlement_id: row.settlement_id,
+            settlement_line_id: row.settlement_line_id,
+            household_id: row.household_id,
+            open: Fen::new(row.open_fen),
+        }
+    }
 }
 
 /// The open lines of the oldest settlements that `amount` reaches, in the order in which they are paid.
 pub async fn open_lines(txn: &WriteTxn, institution_id: Uuid, amount: Fen) -> Result<Vec<OpenLine>, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        settlement_id: Uuid,
-        settlement_line_id: Uuid,
-        household_id: Uuid,
-        open_fen: i64,
-    }
     let sql = "with unpaid as (
                    select id, settled_on, sum(amount_fen - received_fen) over (order by settled_on, id)
                                           - (amount_fen - received_fen) as open_before
@@ -63,14 +74,45 @@ pub async fn open_lines(txn: &WriteTxn, institution_id: Uuid, amount: Fen) -> Re
                from unpaid join settlement_line line on line.settlement_id = unpaid.id
                where unpaid.open_before < $2 and line.received_fen < line.amount_fen
                order by unpaid.settled_on, unpaid.id, line.id";
-    let rows: Vec<Row> = db::rows(txn, sql, [institution_id.into(), amount.get().into()]).await?;
-    let line = |row: Row| OpenLine {
-        settlement_id: row.settlement_id,
-        settlement_line_id: row.settlement_line_id,
-        household_id: row.household_id,
-        open: Fen::new(row.open_fen),
-    };
-    Ok(rows.into_iter().map(line).collect())
+    let rows: Vec<OpenRow> = db::rows(txn, sql, [institution_id.into(), amount.get().into()]).await?;
+    Ok(rows.into_iter().map(OpenLine::from).collect())
+}
+
+/// The open lines of some settlements, in the order in which they are paid.
+pub async fn open_lines_of(txn: &WriteTxn, settlement_ids: &[Uuid]) -> Result<Vec<OpenLine>, DbErr> {
+    let sql = format!(
+        "select line.settlement_id, line.id as settlement_line_id, line.household_id,
+                line.amount_fen - line.received_fen as open_fen
+         from settlement s join settlement_line line on line.settlement_id = s.id
+         where {} and line.received_fen < line.amount_fen order by s.settled_on, s.id, line.id",
+        db::in_ids(txn.get_database_backend(), "s.id", "$1")
+    );
+    let rows: Vec<OpenRow> = db::rows(txn, &sql, [set_of(settlement_ids)]).await?;
+    Ok(rows.into_iter().map(OpenLine::from).collect())
+}
+
+/// Those of some settlements that are the institution's, with what is open of each.
+pub async fn payables(
+    connection: &impl ConnectionTrait,
+    institution_id: Uuid,
+    settlement_ids: &[Uuid],
+) -> Result<Vec<Payable>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+        open_fen: i64,
+    }
+    let sql = format!(
+        "select id, amount_fen - received_fen as open_fen from settlement where {} and institution_id = $2",
+        db::in_ids(connection.get_database_backend(), "id", "$1")
+    );
+    let rows: Vec<Row> = db::rows(connection, &sql, [set_of(settlement_ids), institution_id.into()]).await?;
+    let payable = |row: Row| Payable { settlement_id: row.id, open: Fen::new(row.open_fen) };
+    Ok(rows.into_iter().map(payable).collect())
+}
+
+fn set_of(ids: &[Uuid]) -> sea_orm::Value {
+    db::set_parameter(ids.iter().map(|id| vec![db::set_id(*id)]).collect())
 }
 
 pub async fn add_to_lines(txn: &WriteTxn, parts: &[(Uuid, Fen)]) -> Result<u64, DbErr> {

@@ -180,6 +180,11 @@ impl Side {
     async fn arrange_money(&mut self, world: &World) {
         let settlements = world.get(self.person(Role::Buyer), "/v1/settlements").await.ok();
         self.ids.insert("settlement", text(&settlements["items"][0], "id"));
+        let mut ahead = self.payment();
+        ahead["as_deposit"] = json!(true);
+        self.make(world, Role::Finance, "/v1/payments", ahead, "payment").await;
+        let uses = format!("/v1/institutions/{}/deposit/uses", self.id("institution"));
+        self.make(world, Role::Finance, &uses, json!({ "amount": "1.00" }), "deposit_use").await;
         self.make(world, Role::Finance, "/v1/payments", self.payment(), "payment").await;
         let batch = json!({ "up_to": world.clock.today() });
         self.make(world, Role::Finance, "/v1/payout_batches", batch, "payout_batch").await;

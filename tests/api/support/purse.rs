@@ -243,7 +243,9 @@ impl Purse {
     pub async fn audited(&self) {
         let findings = audit::verify(self.world.app.db.reader()).await.unwrap();
         let is_money = |table: &str| {
-            ["payment", "payout", "ledger", "settlement"].iter().any(|kind| table.starts_with(kind))
+            ["payment", "payout", "ledger", "settlement", "deposit"]
+                .iter()
+                .any(|kind| table.starts_with(kind))
         };
         let about_money: Vec<_> = findings.iter().filter(|finding| is_money(finding.table)).collect();
         assert!(about_money.is_empty(), "{about_money:#?}");

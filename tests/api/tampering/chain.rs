@@ -58,6 +58,7 @@ pub async fn books() -> World {
     books.settlement().await;
     books.ledger().await;
     books.payments().await;
+    books.deposit_uses().await;
     books.payouts().await;
     books.statements().await;
     books.counters().await;

@@ -20,7 +20,7 @@ impl Books<'_> {
             ("acceptance_id", id('c', 1).into()),
             ("institution_id", self.institution.into()),
             ("amount_fen", 834_118.into()),
-            ("received_fen", 750_000.into()),
+            ("received_fen", 750_600.into()),
             ("settled_on", day().into()),
             ("due_on", day().into()),
             ("created_at", self.now()),
@@ -28,7 +28,7 @@ impl Books<'_> {
         self.put("settlement", columns).await;
         // (number, household, quantity, price, unit, amount, received, paid out)
         let lines = [
-            (1, 0, 99_050, 3_201, "jin", 634_118, 600_000, 500_000),
+            (1, 0, 99_050, 3_201, "jin", 634_118, 600_600, 500_000),
             (2, 1, 50_000, 4_000, "kg", 200_000, 150_000, 100_000),
         ];
         let mut told = Vec::new();
@@ -77,7 +77,7 @@ impl Books<'_> {
         let (buyer, [one, other]) = (Some(self.institution), self.households.map(Some));
         let owners = [buyer, buyer, one, other, None, None, None];
         let kinds = ["receivable", "deposit", "payable", "payable", "escrow", "clearing", "rounding"];
-        let entries: [Entry; 7] = [
+        let entries: [Entry; 10] = [
             (
                 1,
                 "acceptance",
@@ -97,6 +97,9 @@ impl Books<'_> {
             ),
             (6, "payout_paid", ("payout_batch", id('b', 1)), None, &[(6, 500_000), (5, -500_000)]),
             (7, "payout_returned", ("payout_batch", id('b', 1)), None, &[(6, 120_000), (4, -120_000)]),
+            (8, "deposit_use", ("deposit_use", id('u', 1)), None, &[(2, 600), (1, -600)]),
+            (9, "deposit_use", ("deposit_use", id('u', 2)), None, &[(2, 300), (1, -300)]),
+            (10, "deposit_use", ("deposit_use", id('u', 2)), Some(9), &[(2, -300), (1, 300)]),
         ];
         for ((position, kind), owner) in (1_u32..).zip(kinds).zip(owners) {
             let postings = entries.iter().flat_map(|entry| entry.4);
@@ -187,6 +190,39 @@ impl Books<'_> {
         self.event("payment", id('p', number), None, after).await;
     }
 
+    pub async fn deposit_uses(&self) {
+        self.deposit_use((1, "recorded", 8), 600, 1).await;
+        self.deposit_use((2, "reversed", 9), 300, 2).await;
+    }
+
+    async fn deposit_use(&self, (number, state, entry): (u32, &str, u32), amount: i64, line: u32) {
+        let columns = vec![
+            ("id", id('u', number).into()),
+            ("county_code", COUNTY.into()),
+            ("number", format!("DU-341823-2027-{number:06}").into()),
+            ("institution_id", self.institution.into()),
+            ("amount_fen", amount.into()),
+            ("used_on", day().into()),
+            ("state", state.into()),
+            ("entry_id", id('n', entry).into()),
+            ("created_at", self.now()),
+            ("reversed_at", (state == "reversed").then(|| self.world.clock.now()).into()),
+        ];
+        self.put("deposit_use", columns).await;
+        let columns = vec![
+            ("deposit_use_id", id('u', number).into()),
+            ("settlement_line_id", id('t', line).into()),
+            ("settlement_id", id('s', 1).into()),
+            ("amount_fen", amount.into()),
+        ];
+        self.put("deposit_use_part", columns).await;
+        let after = json!({
+            "amount_fen": amount, "parts": told(&[(line, amount)]), "state": state, "used_on": day(),
+            "number": format!("DU-341823-2027-{number:06}"), "institution_id": self.institution,
+        });
+        self.event("deposit_use", id('u', number), None, after).await;
+    }
+
     pub async fn payouts(&self) {
         self.batch(1, "executed", 620_000, 2).await;
         self.payout((1, 1, 0), "paid", (Some(5), Some(6)), &[(1, 500_000)]).await;
@@ -273,7 +309,7 @@ impl Books<'_> {
     }
 
     pub async fn counters(&self) {
-        for (series, value) in [("PO", 50), ("DN", 2), ("ST", 1), ("PM", 2), ("PB", 2)] {
+        for (series, value) in [("PO", 50), ("DN", 2), ("ST", 1), ("PM", 2), ("DU", 2), ("PB", 2)] {
             let columns = vec![("name", format!("{series}-341823-2027").into()), ("value", value.into())];
             self.put("counter", columns).await;
         }
