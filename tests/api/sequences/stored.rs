@@ -74,6 +74,19 @@ pub async fn payouts_of(app: &App, batch: Uuid) -> Vec<(Uuid, Uuid, Parts)> {
     payouts.into_iter().map(|((id, household), parts)| (id, household, parts)).collect()
 }
 
+/// The use of a deposit by a prepaid order, and the settlement it paid.
+pub async fn use_of(app: &App, order: Uuid) -> Option<(Uuid, Uuid)> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+        settlement_id: Uuid,
+    }
+    let sql = "select used.id, part.settlement_id from deposit_use used
+               join deposit_use_part part on part.deposit_use_id = used.id where used.order_id = $1 limit 1";
+    let row: Option<Row> = db::row(app.db.reader(), sql, [order.into()]).await.unwrap();
+    row.map(|row| (row.id, row.settlement_id))
+}
+
 pub async fn balances(app: &App, county: &str) -> Balances {
     #[derive(FromQueryResult)]
     struct Row {
@@ -102,10 +115,14 @@ pub async fn facts(app: &App, county: &str) -> Facts {
     }
     let payments =
         "select id, state, amount_fen, deposited_fen as more_fen from payment where county_code = $1";
-    let payouts = "select id, state, amount_fen,
+    let uses = "select id, state, amount_fen, amount_fen as more_fen from deposit_use where county_code = $1";
+    let payouts = "select id, amount_fen,
+                          case when state = 'instructed' and unknown_since is not null then 'unknown'
+                               when state = 'returned' and return_code <> 'other' and retry_allowed_at is null
+                               then 'bounced' else state end as state,
                           (select cast(sum(amount_fen) as bigint) from payout_part where payout_id = payout.id) as more_fen
                    from payout where county_code = $1";
-    for (kind, sql) in [("payment", payments), ("payout", payouts)] {
+    for (kind, sql) in [("payment", payments), ("use", uses), ("payout", payouts)] {
         let rows: Vec<Row> = db::rows(app.db.reader(), sql, [county.into()]).await.unwrap();
         for row in rows {
             facts.insert(
@@ -128,12 +145,19 @@ pub fn expected(model: &Model) -> Facts {
         let told = format!("{state} {} {}", payment.amount, payment.deposited());
         facts.insert(format!("payment {}", payment.id), told);
     }
+    for used in &model.uses {
+        let state = if used.is_reversed { "reversed" } else { "recorded" };
+        let amount = sum(&used.parts);
+        facts.insert(format!("use {}", used.id), format!("{state} {amount} {amount}"));
+    }
     for payout in &model.payouts {
         let state = match payout.bank {
             Bank::Drafted => "drafted",
             Bank::Instructed => "instructed",
+            Bank::Unknown => "unknown",
             Bank::Paid => "paid",
             Bank::Returned => "returned",
+            Bank::Bounced => "bounced",
         };
         let amount = sum(&payout.parts);
         facts.insert(format!("payout {}", payout.id), format!("{state} {amount} {amount}"));
