@@ -111,7 +111,7 @@ pub async fn payables(
     Ok(rows.into_iter().map(payable).collect())
 }
 
-fn set_of(ids: &[Uuid]) -> sea_orm::Value {
+fn set_of(ids: &[Uuid]) -> Value {
     db::set_parameter(ids.iter().map(|id| vec![db::set_id(*id)]).collect())
 }
 
