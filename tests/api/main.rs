@@ -39,6 +39,7 @@ mod problems;
 mod products;
 mod regions;
 mod reports;
+mod sequences;
 mod sessions;
 mod settlements;
 mod tampering;
