@@ -233,9 +233,7 @@ async fn store_all(
     }
     trail::record(txn, &app.ids, now, &importer.actor, events).await?;
     let county = &importer.county_code;
-    // A payment bears the name of who booked it; on the command line there is none.
-    let is_named = importer.actor.principal_id.is_some();
-    for statement in new.iter().filter(|_| is_named) {
+    for statement in new {
         let booked = matching::book_exact(txn, app, &importer.actor, county, statement.view.id).await?;
         report.booked = report.booked.saturating_add(booked);
     }
