@@ -46,6 +46,7 @@ create table problem (
 create unique index problem_case on problem (rule, case_key) where case_ended_at is null;
 create index problem_standing on problem (rule, subject_id) where case_ended_at is null;
 create index problem_region on problem (region_code, id);
+create index payout_unknown on payout (id) where unknown_since is not null;
 create table problem_run (
     name text primary key,
     run_at {time} not null

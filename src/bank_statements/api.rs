@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Binary;
-use poem_openapi::{Object, OpenApi};
+use poem_openapi::{Enum, Object, OpenApi};
 use uuid::Uuid;
 
-use super::rules::Amount;
+use super::rules::{Amount, LineState};
 use super::{LineView, Report, StatementView};
 use crate::app::App;
 use crate::http::answers::{self, Done};
@@ -85,6 +85,21 @@ pub struct BankStatementLine {
     pub bank_reference: Option<String>,
     /// Of the account after the line.
     pub balance: Option<String>,
+    pub state: BankStatementLineState,
+    /// The payment it is; only when it is `matched`.
+    pub payment_id: Option<Uuid>,
+}
+
+/// What became of a line: `open` came in as CNY and waits, `matched` is a payment, of `explained` a person said what it
+/// is, `outgoing` did not come in, `foreign_currency` came in as another currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum BankStatementLineState {
+    Open,
+    Matched,
+    Explained,
+    Outgoing,
+    ForeignCurrency,
 }
 
 /// Rows of a file that moved no money.
@@ -177,11 +192,12 @@ impl Api {
         caller: Signed,
         request: &poem::Request,
         id: Path<Uuid>,
+        state: Query<Option<BankStatementLineState>>,
         limit: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Answer<Listed<BankStatementLine>> {
         let page = page_request(limit.0, cursor.0.as_deref())?;
-        let lines = super::list_lines(&self.0, &caller, id.0, page).await?;
+        let lines = super::list_lines(&self.0, &caller, id.0, state.0.map(LineState::from), page).await?;
         Ok(Listed::new(lines.map(BankStatementLine::from), request.uri()))
     }
 }
@@ -251,6 +267,32 @@ impl From<LineView> for BankStatementLine {
             remark: line.remark,
             bank_reference: line.bank_reference,
             balance: line.balance.map(|balance| balance.to_string()),
+            state: line.state.into(),
+            payment_id: line.payment_id,
+        }
+    }
+}
+
+impl From<LineState> for BankStatementLineState {
+    fn from(state: LineState) -> Self {
+        match state {
+            LineState::Open => Self::Open,
+            LineState::Matched => Self::Matched,
+            LineState::Explained => Self::Explained,
+            LineState::Outgoing => Self::Outgoing,
+            LineState::ForeignCurrency => Self::ForeignCurrency,
+        }
+    }
+}
+
+impl From<BankStatementLineState> for LineState {
+    fn from(state: BankStatementLineState) -> Self {
+        match state {
+            BankStatementLineState::Open => Self::Open,
+            BankStatementLineState::Matched => Self::Matched,
+            BankStatementLineState::Explained => Self::Explained,
+            BankStatementLineState::Outgoing => Self::Outgoing,
+            BankStatementLineState::ForeignCurrency => Self::ForeignCurrency,
         }
     }
 }

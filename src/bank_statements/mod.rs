@@ -30,7 +30,7 @@ mod table;
 mod xml;
 
 pub use file::{Parsed, read, read_beside};
-use rules::{Amount, Currency, Figures, Line, Totals};
+use rules::{Amount, Currency, Figures, Line, LineState, Totals};
 
 /// Who imports, into which county.
 #[derive(Clone, Debug)]
@@ -69,6 +69,9 @@ pub struct LineView {
     pub remark: String,
     pub bank_reference: Option<String>,
     pub balance: Option<Amount>,
+    pub state: LineState,
+    /// The payment it is, when it is matched.
+    pub payment_id: Option<Uuid>,
 }
 
 /// What an import did, or would do. When something was refused, nothing of the file was imported.
@@ -188,11 +191,13 @@ pub async fn list(app: &App, caller: &Caller, request: PageRequest) -> Outcome<P
     Ok(Page::cut(views, request, |statement| statement.id))
 }
 
-/// The lines of a statement in the order of its file, also those that an earlier file had brought.
+/// The lines of a statement in the order of its file, also those that an earlier file had brought; with a state only those
+/// in it.
 pub async fn list_lines(
     app: &App,
     caller: &Caller,
     statement_id: Uuid,
+    state: Option<LineState>,
     request: PageRequest,
 ) -> Outcome<Page<LineView>> {
     let reader = app.db.reader();
@@ -202,7 +207,7 @@ pub async fn list_lines(
         Some(line) => store::position_of(reader, statement.id, line).await?.ok_or(Refusal::CursorExpired)?,
         None => 0,
     };
-    let rows = store::list_lines(reader, statement.id, after, request.limit).await?;
+    let rows = store::list_lines(reader, statement.id, after, request.limit, state).await?;
     let views = rows.into_iter().map(|row| view_of(app, statement_id, row)).collect::<Outcome<Vec<_>>>()?;
     Ok(Page::cut(views, request, |line| line.id))
 }
@@ -321,6 +326,8 @@ fn view_of(app: &App, read_in: Uuid, row: store::LineRow) -> Outcome<LineView> {
     let currency = currency_of(&row.currency)?;
     let open = |sealed: &String| app.keys.open(Sealed::StatementLineAccount, row.id, sealed);
     let account = row.payer_account.as_ref().map(open).transpose()?;
+    let state = LineState::parse(&row.state)
+        .ok_or_else(|| Failure::Broken(format!("unknown state {} of a bank line", row.state)))?;
     Ok(LineView {
         id: row.id,
         position: row.position,
@@ -334,6 +341,8 @@ fn view_of(app: &App, read_in: Uuid, row: store::LineRow) -> Outcome<LineView> {
         remark: row.remark,
         bank_reference: row.bank_reference,
         balance: row.balance_minor.map(|minor| Amount::new(minor, currency)),
+        state,
+        payment_id: row.payment_id,
     })
 }
 

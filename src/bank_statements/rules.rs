@@ -291,6 +291,42 @@ impl Line {
     }
 }
 
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineState {
+    /// It came in as CNY, and nobody knows yet for what.
+    Open,
+    /// It is a payment.
+    Matched,
+    /// Somebody said what it is, whichever way it went.
+    Explained,
+    /// It did not come in.
+    Outgoing,
+    ForeignCurrency,
+}
+
+impl LineState {
+    pub const ALL: [Self; 5] =
+        [Self::Open, Self::Matched, Self::Explained, Self::Outgoing, Self::ForeignCurrency];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Matched => "matched",
+            Self::Explained => "explained",
+            Self::Outgoing => "outgoing",
+            Self::ForeignCurrency => "foreign_currency",
+        }
+    }
+
+    /// Reads the name that a query answers.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+}
+
 /// A bank account as it is compared: without blanks and hyphens, letters as capitals.
 #[must_use]
 pub fn comparable_account(text: &str) -> String {

@@ -5,6 +5,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
+use super::rules::LineState;
 use super::{NewLine, NewStatement};
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::http::page::PageRequest;
@@ -15,6 +16,15 @@ pub const CHUNK: usize = 2_000;
 
 const COLUMNS: &str = "id, county_code, bank, format, account_masked, currency, from_on, to_on, opening_minor,
     opening_currency, closing_minor, closing_currency, line_count, in_minor, out_minor, imported_by, imported_at";
+
+/// A line's state, by the names of [`LineState`].
+const LINE_STATE: &str = "case
+    when exists (select 1 from bank_statement_match matched
+                 where matched.line_id = line.id and matched.reversed_at is null) then 'matched'
+    when exists (select 1 from bank_statement_explanation explained where explained.line_id = line.id) then 'explained'
+    when line.amount_minor <= 0 then 'outgoing'
+    when line.currency <> 'CNY' then 'foreign_currency'
+    else 'open' end";
 
 #[derive(Debug, FromQueryResult)]
 pub struct StatementRow {
@@ -55,6 +65,9 @@ pub struct LineRow {
     pub remark: String,
     pub bank_reference: Option<String>,
     pub balance_minor: Option<i64>,
+    pub state: String,
+    /// Of a standing match.
+    pub payment_id: Option<Uuid>,
 }
 
 /// Adds a statement, unless the county has the same part of the same file; answers whether it did.
@@ -257,25 +270,40 @@ pub async fn position_of(
     Ok(place.map(|place| place.position))
 }
 
-/// Lines of a statement behind a position, its own and those it repeats, in the order of the file; one more than `limit`.
+/// Lines of a statement behind a position, its own and those it repeats, in the order of the file; one more than
+/// `limit`. With a state only those in it.
 pub async fn list_lines(
     connection: &impl ConnectionTrait,
     statement_id: Uuid,
     after: i64,
     limit: u64,
+    state: Option<LineState>,
 ) -> Result<Vec<LineRow>, DbErr> {
     let limit = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
-    // Each half is cut before they are put together: a page reads a page, whatever the length of the statement.
-    let sql = "select line.id, line.statement_id, place.position, line.currency, line.amount_minor, line.booked_on,
-                      line.booked_at, line.value_on, line.payer_name, line.payer_account, line.remark,
-                      line.bank_reference, line.balance_minor
-               from (
-                   select * from (select id, position from bank_statement_line
-                                  where statement_id = $1 and position > $2 order by position limit $3) as own
-                   union all
-                   select * from (select line_id as id, position from bank_statement_repeat
-                                  where statement_id = $1 and position > $2 order by position limit $3) as repeated
-               ) place join bank_statement_line line on line.id = place.id
-               order by place.position limit $3";
-    db::rows(connection, sql, [statement_id.into(), after.into(), limit.into()]).await
+    let mut values: Vec<Value> = vec![statement_id.into(), after.into(), limit.into()];
+    let mut in_state = String::new();
+    if let Some(state) = state {
+        values.push(state.as_str().into());
+        in_state = format!("and {LINE_STATE} = $4");
+    }
+    // Each half is cut before they are put together: a page reads a page, whatever the length of the statement. Only a
+    // state that few lines are in is looked for further, to the end of the statement at most.
+    let sql = format!(
+        "select line.id, line.statement_id, place.position, line.currency, line.amount_minor, line.booked_on,
+                line.booked_at, line.value_on, line.payer_name, line.payer_account, line.remark,
+                line.bank_reference, line.balance_minor, {LINE_STATE} as state, standing.payment_id
+         from (
+             select * from (select line.id, line.position from bank_statement_line line
+                            where line.statement_id = $1 and line.position > $2 {in_state}
+                            order by line.position limit $3) as own
+             union all
+             select * from (select line.id, again.position from bank_statement_repeat again
+                            join bank_statement_line line on line.id = again.line_id
+                            where again.statement_id = $1 and again.position > $2 {in_state}
+                            order by again.position limit $3) as repeated
+         ) place join bank_statement_line line on line.id = place.id
+         left join bank_statement_match standing on standing.line_id = line.id and standing.reversed_at is null
+         order by place.position limit $3"
+    );
+    db::rows(connection, &sql, values).await
 }

@@ -24,6 +24,7 @@ mod form;
 pub mod invoice;
 mod page;
 mod rules;
+mod shown;
 mod store;
 
 pub use content::Content;

@@ -17,6 +17,7 @@ pub const fn query(rule: Rule) -> Option<&'static str> {
         | Rule::BankBalanceDiffers
         | Rule::StatementLineUnmatched
         | Rule::BookedNotAtBank => None,
+        Rule::PayoutUnknown => Some(PAYOUT_UNKNOWN),
         Rule::PayoutReturned => Some(PAYOUT_RETURNED),
         Rule::PaymentOverdue => Some(PAYMENT_OVERDUE),
     }
@@ -41,6 +42,17 @@ const PAYOUT_RETURNED: &str = "
               join payout_batch next on next.id = again.batch_id
               where later.settlement_line_id = part.settlement_line_id and again.id <> payout.id
                 and again.state in ('paid', 'returned') and next.made_at >= result.created_at))";
+
+/// The day of the instruction counts: since then the household waits. Any result ends the case.
+const PAYOUT_UNKNOWN: &str = "
+    select payout.id as subject_id, payout.county_code, household.village_code as region_code,
+           payout.household_id, null as institution_id, instruction.occurred_on as began_on, batch.number as paper,
+           payout.amount_fen, '' as remark
+    from payout
+    join payout_batch batch on batch.id = payout.batch_id
+    join household on household.id = payout.household_id
+    join ledger_entry instruction on instruction.id = payout.instruction_entry_id
+    where payout.unknown_since is not null and payout.state = 'instructed' and instruction.occurred_on <= $1";
 
 const PAYMENT_OVERDUE: &str = "
     select settlement.id as subject_id, settlement.county_code, institution.region_code,

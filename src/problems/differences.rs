@@ -80,8 +80,10 @@ pub async fn refresh_banks(app: &App) -> Outcome<Refreshed> {
     let mut moves = Vec::new();
     for county in &counties {
         let by = Rule::StatementLineUnmatched.begun_by(today);
-        let old = county.told.bank_only.iter().filter(|item| item.day <= by);
-        lines.extend(old.map(|item| of_item(app, Rule::StatementLineUnmatched, county, item)));
+        let old: Vec<&Item> = county.told.bank_only.iter().filter(|item| item.day <= by).collect();
+        let known = known_lines(app, &old).await?;
+        let unknown = old.into_iter().filter(|item| !known.contains(&item.id));
+        lines.extend(unknown.map(|item| of_item(app, Rule::StatementLineUnmatched, county, item)));
         // What is younger than the newest statement may stand on the next one.
         let by = Rule::BookedNotAtBank.begun_by(county.as_of);
         let old = county.told.book_only.iter().filter(|item| item.day <= by);
@@ -89,6 +91,16 @@ pub async fn refresh_banks(app: &App) -> Outcome<Refreshed> {
     }
     done = done.and(bring_up(app, Rule::StatementLineUnmatched, lines, true).await?);
     Ok(done.and(bring_up(app, Rule::BookedNotAtBank, moves, true).await?))
+}
+
+/// Of the lines that stand at the bank alone, those that a person matched or explained.
+async fn known_lines(app: &App, items: &[&Item]) -> Outcome<HashSet<Uuid>> {
+    let mut known = HashSet::new();
+    for chunk in items.chunks(CHUNK) {
+        let ids: Vec<Uuid> = chunk.iter().map(|item| item.id).collect();
+        known.extend(store::known_lines(app.db.reader(), &ids).await?);
+    }
+    Ok(known)
 }
 
 /// [`refresh_banks`], when nobody has done it for an hour. Every process asks; one does it.

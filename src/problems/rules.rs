@@ -23,6 +23,8 @@ pub enum Rule {
     ByHand,
     /// A payout came back, and its household has not been paid since.
     PayoutReturned,
+    /// A payout was instructed, and the bank did not say what became of it.
+    PayoutUnknown,
     /// An institution has not paid by the day a settlement is due.
     PaymentOverdue,
     /// The audit found a row that is not what the other rows say.
@@ -68,9 +70,10 @@ pub struct Duty {
 }
 
 impl Rule {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ByHand,
         Self::PayoutReturned,
+        Self::PayoutUnknown,
         Self::PaymentOverdue,
         Self::AuditDifference,
         Self::BankBalanceDiffers,
@@ -83,6 +86,7 @@ impl Rule {
         match self {
             Self::ByHand => "by_hand",
             Self::PayoutReturned => "payout_returned",
+            Self::PayoutUnknown => "payout_unknown",
             Self::PaymentOverdue => "payment_overdue",
             Self::AuditDifference => "audit_difference",
             Self::BankBalanceDiffers => "bank_balance_differs",
@@ -113,6 +117,14 @@ impl Rule {
                 title: "付款被退回",
                 owner: Owner::Officer,
                 days: 5,
+                grace_days: 0,
+                hand_closing: HandClosing::HoldsForItsDays,
+            },
+            Self::PayoutUnknown => Duty {
+                subject_kind: "payout",
+                title: "付款结果不明",
+                owner: Owner::Finance,
+                days: 3,
                 grace_days: 0,
                 hand_closing: HandClosing::HoldsForItsDays,
             },
@@ -193,6 +205,9 @@ impl Rule {
                 format!(
                     "{paper}中{amount}元于{began_on}被银行退回:{remark}。请核对农户收款账户,更正后重新付款。"
                 )
+            }
+            Self::PayoutUnknown => {
+                format!("{paper}中{amount}元于{began_on}指令银行支付,结果不明。请向银行查询并登记结果。")
             }
             Self::PaymentOverdue => format!("{paper}应于{began_on}前付清,尚欠{amount}元。请催收。"),
         }

@@ -1,6 +1,6 @@
 //! SQL of problems. A problem changes only where the `WHERE` says from what; there is one row per standing case.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
@@ -310,6 +310,24 @@ pub async fn standing(
         (case_key, Standing { row: Gone { id, county_code, household_id, state }, closed_at })
     };
     Ok(rows.into_iter().map(keyed).collect())
+}
+
+/// Those of these lines of bank statements that are a payment or that somebody explained.
+pub async fn known_lines(connection: &impl ConnectionTrait, ids: &[Uuid]) -> Result<HashSet<Uuid>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        line_id: Uuid,
+    }
+    let wanted = db::set_rows(connection.get_database_backend(), "$1", &[("id", ColumnType::Uuid)]);
+    let sql = format!(
+        "select wanted.id as line_id from ({wanted}) as wanted
+         where exists (select 1 from bank_statement_match matched
+                       where matched.line_id = wanted.id and matched.reversed_at is null)
+            or exists (select 1 from bank_statement_explanation explained where explained.line_id = wanted.id)"
+    );
+    let ids = db::set_parameter(ids.iter().map(|id| vec![db::set_id(*id)]).collect());
+    let rows: Vec<Row> = db::rows(connection, &sql, [ids]).await?;
+    Ok(rows.into_iter().map(|row| row.line_id).collect())
 }
 
 /// The counties of rows of a table, as far as they are still there; otherwise what the trail says.

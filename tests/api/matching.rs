@@ -274,6 +274,51 @@ async fn what_went_out_or_is_no_cny_is_not_matched_but_explained() {
 }
 
 #[tokio::test]
+async fn each_line_says_what_became_of_it_and_lists_are_cut_by_that() {
+    let counter = Counter::open().await;
+    let (statement, lines) = counter
+        .statement(&[
+            said(12_000, "货款"),
+            said(-100, "手续费"),
+            Said { currency: "USD", ..said(100, "x") },
+            said(100, "利息"),
+            said(200, "一"),
+            said(300, "二"),
+            said(400, "三"),
+        ])
+        .await;
+    let (world, finance) = (&counter.purse.world, &counter.purse.finance);
+    let matched = counter.try_match(lines[0], json!({ "as_deposit": true })).await.ok();
+    let path = format!("/v1/bank_statement_lines/{}/explain", lines[3]);
+    world.post(finance, &path, json!({ "note": "利息" })).await.ok();
+    let read = async |query: &str| -> Json {
+        world.get(finance, &format!("/v1/bank_statements/{statement}/lines?{query}")).await.ok()
+    };
+    let states = |list: &Json| -> Vec<String> {
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|line| line["state"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = read("").await;
+    let wanted = ["matched", "outgoing", "foreign_currency", "explained", "open", "open", "open"];
+    assert_eq!(states(&all), wanted);
+    assert_eq!(all["items"][0]["payment_id"], matched["payment"]["id"]);
+    assert!(all["items"][1].get("payment_id").is_none(), "{all}");
+    for (state, count) in
+        [("matched", 1), ("outgoing", 1), ("foreign_currency", 1), ("explained", 1), ("open", 3)]
+    {
+        assert_eq!(states(&read(&format!("state={state}")).await), vec![state; count]);
+    }
+    let first = read("state=open&limit=2").await;
+    assert_eq!((&first["items"][0]["id"], &first["items"][1]["id"]), (&json!(lines[4]), &json!(lines[5])));
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let last = read(&format!("state=open&limit=2&cursor={cursor}")).await;
+    assert_eq!((states(&last).len(), &last["items"][0]["id"]), (1, &json!(lines[6])));
+    assert!(last.get("next_cursor").is_none(), "{last}");
+    counter.purse.reverse(&matched["payment"]).await.ok();
+    assert_eq!(states(&read("state=open").await).len(), 4, "the line of a payment taken back is open again");
+}
+
+#[tokio::test]
 async fn a_line_and_an_institution_of_other_counties_do_not_exist_and_only_finance_matches() {
     let counter = Counter::open().await;
     let (_, lines) = counter.statement(&[said(12_000, "货款")]).await;

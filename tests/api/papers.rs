@@ -69,7 +69,7 @@ impl Desk {
         let up_to = json!({ "up_to": world.clock.today() });
         let batch = world.post(&self.purse.finance, "/v1/payout_batches", up_to).await.created();
         let path = format!("/v1/payout_batches/{}", batch["id"].as_str().unwrap());
-        let payout = self.get(&path).await["payouts"][0]["id"].clone();
+        let payout = self.get(&format!("{path}/payouts")).await["items"][0]["id"].clone();
         let unpaid = json!({ "kind": "payment_slip", "payout_id": payout });
         self.issue(unpaid).await.refused(409, "wrong_state");
         let second = world.official(Role::Finance).await;

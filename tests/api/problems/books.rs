@@ -286,6 +286,33 @@ async fn a_line_that_a_person_has_explained_stays_explained() {
 }
 
 #[tokio::test]
+async fn a_line_that_was_explained_or_matched_where_it_stands_is_no_problem() {
+    let (desk, _) = Desk::with_received(&[10_000]).await;
+    let (world, finance) = (&desk.purse.world, &desk.purse.finance);
+    let told = [("2027-03-01", 10_000), ("2027-03-01", 12), ("2027-03-01", 3_000), ("2027-03-01", -5)];
+    statement(world, "2027-03-01", (0, 13_007), &told).await;
+    world.clock.advance(TimeDelta::days(3));
+    assert_eq!(refresh_banks(world).await, (3, 0));
+    let listed = world.get(finance, "/v1/bank_statements").await.ok();
+    let path = format!("/v1/bank_statements/{}/lines", listed["items"][0]["id"].as_str().unwrap());
+    let lines = world.get(finance, &path).await.ok();
+    let of = |amount: &str| -> String {
+        let items = lines["items"].as_array().unwrap();
+        let line = items.iter().find(|line| line["amount"] == amount).unwrap();
+        format!("/v1/bank_statement_lines/{}", line["id"].as_str().unwrap())
+    };
+    for (amount, note) in [("0.12", "利息"), ("-0.05", "手续费")] {
+        world.post(finance, &format!("{}/explain", of(amount)), json!({ "note": note })).await.ok();
+    }
+    assert_eq!(refresh_banks(world).await, (0, 2));
+    let body = json!({ "institution_id": desk.purse.school, "as_deposit": true });
+    world.post(finance, &format!("{}/match", of("30.00")), body).await.ok();
+    assert_eq!(refresh_banks(world).await, (0, 1));
+    assert!(problems(world, finance, "state=open&rule=statement_line_unmatched").await.is_empty());
+    audited(world).await;
+}
+
+#[tokio::test]
 async fn a_payment_that_the_statements_do_not_show_is_a_problem_once_they_should() {
     let (desk, _) = Desk::with_received(&[10_000]).await;
     let (world, finance) = (&desk.purse.world, &desk.purse.finance);

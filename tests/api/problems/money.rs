@@ -38,9 +38,9 @@ impl Desk {
         let path = format!("/v1/payout_batches/{}", batch["id"].as_str().unwrap());
         world.post(&self.second, &format!("{path}/approve"), json!({})).await.ok();
         let reason = (result == "returned").then_some("the account is closed");
-        let shown = world.get(&self.second, &path).await.ok();
+        let shown = world.get(&self.second, &format!("{path}/payouts?limit=200")).await.ok();
         let told = |payout: &Json| json!({ "payout_id": payout["id"], "result": result, "reason": reason });
-        let results: Vec<Json> = shown["payouts"].as_array().unwrap().iter().map(told).collect();
+        let results: Vec<Json> = shown["items"].as_array().unwrap().iter().map(told).collect();
         world.post(&self.second, &format!("{path}/results"), json!({ "results": results })).await.ok();
     }
 
@@ -106,6 +106,33 @@ async fn a_returned_payout_closed_by_hand_is_raised_anew_when_its_days_have_pass
     assert_eq!(refresh(world).await, (0, 0));
     let [anew] = desk.open("payout_returned").await.try_into().unwrap();
     assert_eq!(anew["subject_id"], problem["subject_id"]);
+    audited(world).await;
+}
+
+#[tokio::test]
+async fn a_payout_whose_result_is_not_known_raises_one_problem_that_closes_when_the_bank_answers() {
+    let (desk, homes) = Desk::with_received(&[10_000]).await;
+    let world = &desk.purse.world;
+    let body = json!({ "up_to": world.clock.today() });
+    let batch = world.post(&desk.purse.finance, "/v1/payout_batches", body).await.created();
+    let path = format!("/v1/payout_batches/{}", batch["id"].as_str().unwrap());
+    world.post(&desk.second, &format!("{path}/approve"), json!({})).await.ok();
+    assert_eq!(refresh(world).await, (0, 0), "a bank takes its time");
+    let listed = world.get(&desk.second, &format!("{path}/payouts")).await.ok();
+    let payout = &listed["items"][0]["id"];
+    let unknown = json!({ "payout_ids": [payout] });
+    world.post(&desk.second, &format!("{path}/mark_unknown"), unknown).await.ok();
+    assert_eq!(refresh(world).await, (1, 0));
+    assert_eq!(refresh(world).await, (0, 0));
+    let [problem] = desk.open("payout_unknown").await.try_into().unwrap();
+    assert_eq!((&problem["household_id"], &problem["owner"]), (&json!(homes[0]), &json!("finance")));
+    assert_eq!((&problem["subject_id"], &problem["due_on"]), (payout, &json!("2027-03-04")));
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("PB-341823-2027-000001") && detail.contains("100.00"), "{detail}");
+    let results = json!({ "results": [{ "payout_id": payout, "result": "paid" }] });
+    world.post(&desk.second, &format!("{path}/results"), results).await.ok();
+    assert_eq!(refresh(world).await, (0, 1));
+    assert!(desk.open("payout_unknown").await.is_empty());
     audited(world).await;
 }
 
