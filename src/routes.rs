@@ -77,7 +77,13 @@ pub type Apis = (
         members::pairings::api::Api,
     ),
     (products::api::Api, lots::api::Api, orders::api::Api, deliveries::api::Api),
-    (settlement::api::Api, payments::api::Api, payouts::api::Api, ledger::api::Api),
+    (
+        settlement::api::Api,
+        settlement::fees::api::Api,
+        settlement::terms::api::Api,
+        settlement::reminders::api::Api,
+    ),
+    (payments::api::Api, payouts::api::Api, ledger::api::Api),
     (reports::api::Api, audit::api::Api),
 );
 
@@ -99,10 +105,11 @@ fn apis(app: &App) -> Apis {
         ),
         (
             settlement::api::Api(app.clone()),
-            payments::api::Api(app.clone()),
-            payouts::api::Api(app.clone()),
-            ledger::api::Api(app.clone()),
+            settlement::fees::api::Api(app.clone()),
+            settlement::terms::api::Api(app.clone()),
+            settlement::reminders::api::Api(app.clone()),
         ),
+        (payments::api::Api(app.clone()), payouts::api::Api(app.clone()), ledger::api::Api(app.clone())),
         (reports::api::Api(app.clone()), audit::api::Api(app.clone())),
     )
 }

@@ -35,7 +35,10 @@ pub struct Settings {
     pub spoils_within_days: i64,
     /// Candidate lots read for one order line at most.
     pub candidates_max: u64,
+    /// Days after an acceptance within which an institution pays that has no payment term of its own.
     pub payment_days: i64,
+    /// An institution that owes something for more days than this after it was due orders nothing on credit.
+    pub overdue_block_days: i64,
     pub sign_in_tries_max: u64,
     pub sign_in_window_seconds: u64,
     /// Passwords hashed at the same time; the rest wait their turn.
@@ -81,6 +84,7 @@ impl Default for Settings {
             spoils_within_days: 7,
             candidates_max: 20_000,
             payment_days: 30,
+            overdue_block_days: 30,
             sign_in_tries_max: 5,
             sign_in_window_seconds: 900,
             password_hashes_parallel: 1,
@@ -120,6 +124,7 @@ impl Settings {
         ensure((1..=3_600).contains(&self.sweep_seconds), "sweep_seconds", "between 1 and 3600")?;
         ensure((1..=720).contains(&self.session_hours), "session_hours", "between 1 and 720")?;
         ensure((1..=60).contains(&self.payment_days), "payment_days", "between 1 and 60")?;
+        ensure((0..=365).contains(&self.overdue_block_days), "overdue_block_days", "between 0 and 365")?;
         ensure((0..=365).contains(&self.spoils_within_days), "spoils_within_days", "between 0 and 365")?;
         ensure((1..=200_000).contains(&self.candidates_max), "candidates_max", "between 1 and 200000")?;
         ensure((1..=200).contains(&self.database_connections), "database_connections", "between 1 and 200")?;

@@ -15,6 +15,7 @@ mod m0009_settlement;
 mod m0010_payments;
 mod m0015_ledger_days;
 mod m0016_bank_statements;
+mod m0019_payment_terms;
 mod sql;
 
 /// Applies every change that a database does not have yet.
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_payments::Migration),
             Box::new(m0015_ledger_days::Migration),
             Box::new(m0016_bank_statements::Migration),
+            Box::new(m0019_payment_terms::Migration),
         ]
     }
 }

@@ -26,6 +26,9 @@ pub enum Touched {
     PayoutBatch,
     Payout,
     BankStatement,
+    FeeRate,
+    PaymentTerm,
+    PaymentReminder,
     Entry,
     Account,
     /// Events of the trail itself.
@@ -50,6 +53,9 @@ impl Touched {
             "payout_batch" => Self::PayoutBatch,
             "payout" => Self::Payout,
             "bank_statement" => Self::BankStatement,
+            "fee_rate" => Self::FeeRate,
+            "payment_term" => Self::PaymentTerm,
+            "payment_reminder" => Self::PaymentReminder,
             _ => return None,
         })
     }
@@ -71,6 +77,9 @@ impl Touched {
             Self::PayoutBatch => "touched_payout_batch",
             Self::Payout => "touched_payout",
             Self::BankStatement => "touched_bank_statement",
+            Self::FeeRate => "touched_fee_rate",
+            Self::PaymentTerm => "touched_payment_term",
+            Self::PaymentReminder => "touched_payment_reminder",
             Self::Entry => "touched_entry",
             Self::Account => "touched_account",
             Self::Event => "touched_event",
@@ -116,6 +125,9 @@ pub fn sets() -> String {
         plain("reference_price"),
         plain("payment"),
         plain("bank_statement"),
+        plain("fee_rate"),
+        plain("payment_term"),
+        plain("payment_reminder"),
         widened("payout_batch", format!("select batch_id from payout where id in ({})", told("payout"))),
         (
             "touched_payout".to_owned(),
@@ -124,11 +136,12 @@ pub fn sets() -> String {
         widened(
             "settlement",
             format!(
-                "select settlement_id from payment_part where payment_id {}
+                "select settlement_id from payment_part where payment_id {paid}
+                 union select settlement_id from payment_fee_part where payment_id {paid}
                  union select settlement_id from settlement_line where id in (
                      select settlement_line_id from payout_part where payout_id {})",
-                within("touched_payment"),
-                within("touched_payout")
+                within("touched_payout"),
+                paid = within("touched_payment")
             ),
         ),
         widened(

@@ -18,6 +18,7 @@ use crate::members::access::{Caller, Role};
 use crate::numbers::Series;
 use crate::quantity::{Measure, show_base};
 use crate::refusal::{Failure, Outcome, Refusal};
+use crate::settlement::late;
 use crate::trail::{self, Actor, Event};
 
 pub mod allocation;
@@ -61,7 +62,8 @@ pub struct PlacedIds {
 pub async fn preview(app: &App, caller: &Caller, request: &OrderRequest) -> Outcome<PreviewView> {
     let county_code = buyers_county(caller, request)?;
     let plan = plan::make(app, app.db.reader(), request, county_code, app.clock.now()).await?;
-    Ok(PreviewView::of(&plan))
+    let debt = debt_of(app, app.db.reader(), request.institution_id).await?;
+    Ok(PreviewView::of(&plan, debt.is_none()))
 }
 
 /// Shares the order over the lots and holds what it takes until it is confirmed or the hold expires.
@@ -98,6 +100,9 @@ async fn place_once(
     let (number, txn, plan) = if must_lock {
         let number = next_number().await?;
         let txn = app.db.begin().await?;
+        if let Some(debt) = debt_of(app, &txn, request.institution_id).await? {
+            return Err(debt.into());
+        }
         let plan = plan::make_locked(app, &txn, request, county_code, now).await?;
         (number, txn, placeable(plan)?)
     } else {
@@ -120,12 +125,28 @@ async fn place_once(
     };
     let event = order_event("place_order", county_code, ids.order_id, placed_figures(&ids, &plan));
     let (backend, holds) = (app.db.backend(), holds(&plan));
+    // Nothing is held for who owes too long; the next attempt says so.
+    let due_before = late::too_old_before(business_day(now), app.settings.overdue_block_days);
+    let movement = stock::movement(backend, &holds, true);
+    let movement = late::unless_indebted(movement, request.institution_id, due_before);
     // The lots first: whoever waits for them has nothing that somebody else waits for.
-    let mut changes = vec![(stock::movement(backend, &holds, true), as_count(holds.len()))];
+    let mut changes = vec![(movement, as_count(holds.len()))];
     changes.extend(store::additions(backend, &order, &plan)?);
     changes.push((trail::addition(backend, &app.ids, now, &caller.actor(), vec![event]), 1));
     let view = OrderView::placed(&order, &plan);
     idempotency::commit_with(txn, changes, key, now, view).await
+}
+
+/// Why an institution may not buy on credit, if it may not.
+async fn debt_of(
+    app: &App,
+    connection: &impl ConnectionTrait,
+    institution_id: Uuid,
+) -> Outcome<Option<Refusal>> {
+    let days_max = app.settings.overdue_block_days;
+    let due_before = late::too_old_before(app.clock.today(), days_max);
+    let (settlements, total) = late::debts(connection, institution_id, due_before).await?;
+    Ok((!settlements.is_empty()).then_some(Refusal::OverdueDebt { settlements, total, days_max }))
 }
 
 fn as_count(rows: usize) -> u64 {

@@ -1,15 +1,12 @@
 //! Money in: what institutions paid, which settlements it pays and what stays as a deposit. A payment is never edited;
 //! one that was wrong is reversed, and the ledger keeps both.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::db::WriteTxn;
 use crate::http::page::{Page, PageRequest};
 use crate::idempotency::{self, Key, Once};
 use crate::ledger::{self, AccountKey, AccountKind, NewEntry};
@@ -18,7 +15,7 @@ use crate::money::Fen;
 use crate::numbers::{self, Series};
 use crate::orders;
 use crate::refusal::{Failure, Outcome, Refusal};
-use crate::settlement::{ReceivedPart, receipts};
+use crate::settlement::{Received, receipts};
 use crate::trail::{self, Event};
 
 pub mod api;
@@ -85,13 +82,13 @@ pub async fn record(app: &App, caller: &Caller, key: &Key, new: NewPayment) -> O
         let txn = app.db.begin().await?;
         let payer = store::find_payer(&txn, region, new.institution_id).await?;
         let payer = payer.ok_or(Refusal::NotFound("institution"))?;
-        let parts = receipts::receive(&txn, payer.id, new.amount).await?;
+        let received = receipts::receive(&txn, payer.id, new.amount).await?;
         // Before the ledger, as an acceptance locks its order before the accounts too.
-        close_finished(&txn, &parts, now).await?;
-        let deposited = rules::left_over(new.amount, parts.iter().map(|part| part.amount))
-            .ok_or_else(|| Failure::Broken(format!("settlements took more than {}", new.amount)))?;
+        orders::close_finished(&txn, &received.settlement_ids(), now).await?;
+        let took_more = || Failure::Broken(format!("settlements took more than {}", new.amount));
+        let settled = received.total().ok_or_else(took_more)?;
+        let deposited = rules::left_over(new.amount, settled).ok_or_else(took_more)?;
         let id = app.ids.next(now);
-        let settled = parts.iter().map(|part| part.amount).sum();
         let entry = entry_of(id, &payer, &new, settled, deposited);
         let payment = PaymentView {
             id,
@@ -110,8 +107,8 @@ pub async fn record(app: &App, caller: &Caller, key: &Key, new: NewPayment) -> O
             reversal: None,
         };
         store::insert(&txn, &payment).await?;
-        store::insert_parts(&txn, id, &parts).await?;
-        let event = event("record_payment", &payment, None, figures(&payment, &parts));
+        store::insert_parts(&txn, id, &received).await?;
+        let event = event("record_payment", &payment, None, figures(&payment, &received));
         trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
         idempotency::commit(txn, key, now, payment).await
     })
@@ -161,9 +158,9 @@ pub async fn reverse(
         }
         let after = json!({ "state": payment.state.as_str(), "reason": reason });
         payment.reversal = Some(reversal);
-        let parts = store::parts_of(&txn, id).await?;
-        receipts::unreceive(&txn, &parts).await?;
-        orders::reopen_unpaid(&txn, &settlement_ids(&parts)).await?;
+        let received = store::parts_of(&txn, id).await?;
+        receipts::unreceive(&txn, &received).await?;
+        orders::reopen_unpaid(&txn, &received.settlement_ids()).await?;
         ledger::reverse(&txn, app, payment.entry_id, app.clock.today()).await?;
         let event = event("reverse_payment", &payment, Some(before), after);
         trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
@@ -189,22 +186,14 @@ fn entry_of(id: Uuid, payer: &store::Payer, new: &NewPayment, settled: Fen, depo
     }
 }
 
-/// Orders whose settlements are all received now, and that are rated, are closed.
-async fn close_finished(txn: &WriteTxn, parts: &[ReceivedPart], now: DateTime<Utc>) -> Outcome<()> {
-    orders::close_finished(txn, &settlement_ids(parts), now).await
-}
-
-/// Each settlement once, in the order of ids.
-fn settlement_ids(parts: &[ReceivedPart]) -> Vec<Uuid> {
-    let ids: BTreeSet<Uuid> = parts.iter().map(|part| part.settlement_id).collect();
-    ids.into_iter().collect()
-}
-
-fn figures(payment: &PaymentView, parts: &[ReceivedPart]) -> Json {
+fn figures(payment: &PaymentView, received: &Received) -> Json {
+    let parts = received.parts.iter();
     let parts: Vec<Json> = parts
-        .iter()
         .map(|part| json!({ "settlement_line_id": part.settlement_line_id, "amount_fen": part.amount }))
         .collect();
+    let fees = received.fees.iter();
+    let fees: Vec<Json> =
+        fees.map(|fee| json!({ "settlement_id": fee.settlement_id, "amount_fen": fee.amount })).collect();
     json!({
         "institution_id": payment.institution_id,
         "number": payment.number,
@@ -213,6 +202,7 @@ fn figures(payment: &PaymentView, parts: &[ReceivedPart]) -> Json {
         "amount_fen": payment.amount,
         "deposited_fen": payment.deposited,
         "parts": parts,
+        "fees": fees,
     })
 }
 

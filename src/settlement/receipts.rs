@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
-use super::rules::{self, ReceivedPart};
+use super::rules::{self, Received};
 use crate::db::WriteTxn;
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome, Refusal};
@@ -22,21 +22,21 @@ pub struct PayableLine {
     pub amount: Fen,
 }
 
-/// Receives `amount` from an institution: the oldest settlement first, within one by largest remainder over what is
-/// open. The parts sum to less than `amount` when more was paid than is owed.
-pub async fn receive(txn: &WriteTxn, institution_id: Uuid, amount: Fen) -> Outcome<Vec<ReceivedPart>> {
+/// Receives `amount` from an institution: the oldest settlement first, within one the households' lines by largest
+/// remainder over what is open, and its fee last. The parts sum to less than `amount` when more was paid than is owed.
+pub async fn receive(txn: &WriteTxn, institution_id: Uuid, amount: Fen) -> Outcome<Received> {
     store::lock_institution(txn, institution_id).await?;
-    let lines = store::open_lines(txn, institution_id, amount).await?;
-    let parts = rules::share(amount, &lines).ok_or_else(too_large)?;
-    if !move_received(txn, &parts, Direction::In).await? {
+    let open = store::open_settlements(txn, institution_id, amount).await?;
+    let received = rules::share(amount, &open).ok_or_else(too_large)?;
+    if !move_received(txn, &received, Direction::In).await? {
         return Err(Failure::Broken("a line was open when read and not when written".to_owned()));
     }
-    Ok(parts)
+    Ok(received)
 }
 
 /// Takes back what [`receive`] gave. Refused when some of it was paid out to households.
-pub async fn unreceive(txn: &WriteTxn, parts: &[ReceivedPart]) -> Outcome<()> {
-    if move_received(txn, parts, Direction::Out).await? {
+pub async fn unreceive(txn: &WriteTxn, received: &Received) -> Outcome<()> {
+    if move_received(txn, received, Direction::Out).await? {
         return Ok(());
     }
     Err(Refusal::WrongState {
@@ -81,14 +81,19 @@ enum Direction {
 }
 
 /// Moves the received amounts of lines and of their settlements; `false` when one of them cannot be moved so far.
-async fn move_received(txn: &WriteTxn, parts: &[ReceivedPart], direction: Direction) -> Outcome<bool> {
-    let mut settlements: BTreeMap<Uuid, Fen> = BTreeMap::new();
-    for part in parts {
-        let sum = settlements.entry(part.settlement_id).or_insert(Fen::ZERO);
+async fn move_received(txn: &WriteTxn, received: &Received, direction: Direction) -> Outcome<bool> {
+    let mut settlements: BTreeMap<Uuid, store::Move> = BTreeMap::new();
+    for part in &received.parts {
+        let sum = &mut settlements.entry(part.settlement_id).or_default().goods;
         *sum = sum.checked_add(part.amount).ok_or_else(too_large)?;
     }
-    let lines: Vec<(Uuid, Fen)> = parts.iter().map(|part| (part.settlement_line_id, part.amount)).collect();
-    let settlements: Vec<(Uuid, Fen)> = settlements.into_iter().collect();
+    for fee in &received.fees {
+        let sum = &mut settlements.entry(fee.settlement_id).or_default().fee;
+        *sum = sum.checked_add(fee.amount).ok_or_else(too_large)?;
+    }
+    let lines: Vec<(Uuid, Fen)> =
+        received.parts.iter().map(|part| (part.settlement_line_id, part.amount)).collect();
+    let settlements: Vec<(Uuid, store::Move)> = settlements.into_iter().collect();
     let line_ids: Vec<Uuid> = lines.iter().map(|line| line.0).collect();
     let settlement_ids: Vec<Uuid> = settlements.iter().map(|settlement| settlement.0).collect();
     store::lock_lines(txn, &line_ids).await?;

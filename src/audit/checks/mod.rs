@@ -8,6 +8,7 @@ mod payments;
 mod settlements;
 mod statements;
 mod stock;
+mod terms;
 mod trail;
 
 use super::dialect::{Dialect, integer};
@@ -73,7 +74,8 @@ impl Check {
     }
 }
 
-/// Every check, in the order of the goods: stock, orders, settlements, payments, statements, ledger, papers, trail.
+/// Every check, in the order of the goods: stock, orders, settlements, payments, statements, terms, ledger, papers,
+/// trail.
 #[must_use]
 pub fn all(dialect: Dialect) -> Vec<Check> {
     [
@@ -82,6 +84,7 @@ pub fn all(dialect: Dialect) -> Vec<Check> {
         settlements::checks(dialect),
         payments::checks(dialect),
         statements::checks(dialect),
+        terms::checks(dialect),
         ledger::checks(dialect),
         papers::checks(dialect),
         trail::checks(dialect),

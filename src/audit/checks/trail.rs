@@ -5,7 +5,7 @@ use super::super::touched::Touched;
 use super::{Check, Pair, only_of_table};
 
 /// Tables whose every row was announced by an event about it.
-const ANNOUNCED: [&str; 12] = [
+const ANNOUNCED: [&str; 15] = [
     "household",
     "institution",
     "product",
@@ -18,6 +18,9 @@ const ANNOUNCED: [&str; 12] = [
     "payment",
     "payout_batch",
     "payout",
+    "fee_rate",
+    "payment_term",
+    "payment_reminder",
 ];
 
 /// A sealed value holds a nonce of 12 bytes and a tag of 16 besides the value: anything shorter is not sealed.

@@ -12,6 +12,7 @@ use zhuxiao::money::{Fen, Price};
 use zhuxiao::numbers::{self, Series};
 use zhuxiao::quantity::Unit;
 use zhuxiao::refusal::Outcome;
+use zhuxiao::settings::Settings;
 use zhuxiao::settlement::{self, AcceptedLine, NewSettlement};
 use zhuxiao::trail::Actor;
 
@@ -24,12 +25,17 @@ pub struct Purse {
     pub world: World,
     pub school: Uuid,
     pub finance: Person,
-    tea: Uuid,
+    pub tea: Uuid,
 }
 
 impl Purse {
     pub async fn open() -> Self {
-        let world = World::new().await.with_regions().await;
+        Self::open_with(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub async fn open_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let world = World::with(change).await.with_regions().await;
         let school = world.institution("示范学校", "school").await;
         let tea = world.product("tea").await;
         let finance = world.official(Role::Finance).await;
@@ -58,6 +64,26 @@ impl Purse {
         });
         written.await.unwrap();
         ids
+    }
+
+    /// So many days go by; whoever handles the money signs in again.
+    pub async fn later(&mut self, days: i64) {
+        self.world.clock.advance(chrono::TimeDelta::days(days));
+        self.finance = self.world.official(Role::Finance).await;
+    }
+
+    /// The county charges institutions a fee from tomorrow on; it is tomorrow then.
+    pub async fn with_fee(mut self, percent: &str) -> Self {
+        let tomorrow = self.world.clock.today().succ_opt().unwrap();
+        let rate = json!({ "from_on": tomorrow, "percent": percent, "source": "县政府会议纪要" });
+        self.world.post(&self.finance, "/v1/fee_rates", rate).await.created();
+        self.later(1).await;
+        self
+    }
+
+    /// A settlement as finance sees it.
+    pub async fn settlement(&self, id: Uuid) -> Json {
+        self.world.get(&self.finance, &format!("/v1/settlements/{id}")).await.ok()
     }
 
     /// A delivery to the school that was accepted today and is settled: so many fen owed to each household.

@@ -21,6 +21,8 @@ impl Books<'_> {
             ("institution_id", self.institution.into()),
             ("amount_fen", 834_118.into()),
             ("received_fen", 750_000.into()),
+            ("fee_fen", 8_341.into()),
+            ("fee_received_fen", 300.into()),
             ("settled_on", day().into()),
             ("due_on", day().into()),
             ("created_at", self.now()),
@@ -66,26 +68,64 @@ impl Books<'_> {
             None,
             json!({
                 "amount_fen": 834_118, "number": "ST-341823-2027-000001", "institution_id": self.institution,
-                "lines": told,
+                "due_on": day(), "lines": told,
             }),
         )
         .await;
     }
 
-    /// Accounts 1 receivable, 2 deposit, 3 and 4 payable, 5 escrow, 6 clearing, 7 rounding.
+    /// A rate of one percent and a term of 30 days, and a reminder on the day the settlement is due.
+    pub async fn terms(&self) {
+        let from_on: chrono::NaiveDate = "2027-02-01".parse().unwrap();
+        let set = |id: Uuid| {
+            vec![
+                ("id", id.into()),
+                ("county_code", COUNTY.into()),
+                ("from_on", from_on.into()),
+                ("source", "县政府会议纪要".into()),
+                ("set_by", id.into()),
+                ("created_at", self.now()),
+            ]
+        };
+        let mut rate = set(id('f', 1));
+        rate.push(("rate_ppm", 10_000.into()));
+        self.put("fee_rate", rate).await;
+        self.event("fee_rate", id('f', 1), None, json!({ "rate_ppm": 10_000, "from_on": from_on })).await;
+        let mut term = set(id('g', 1));
+        term.extend([("institution_id", self.institution.into()), ("days", 30.into())]);
+        self.put("payment_term", term).await;
+        let after = json!({ "days": 30, "from_on": from_on, "institution_id": self.institution });
+        self.event("payment_term", id('g', 1), None, after).await;
+        let reminder = vec![
+            ("id", id('m', 1).into()),
+            ("county_code", COUNTY.into()),
+            ("settlement_id", id('s', 1).into()),
+            ("institution_id", self.institution.into()),
+            ("step", 0.into()),
+            ("due_on", day().into()),
+            ("open_fen", 92_159.into()),
+            ("raised_on", day().into()),
+            ("created_at", self.now()),
+        ];
+        self.put("payment_reminder", reminder).await;
+        let after = json!({ "open_fen": 92_159, "raised_on": day() });
+        self.event("payment_reminder", id('m', 1), None, after).await;
+    }
+
+    /// Accounts 1 receivable, 2 deposit, 3 and 4 payable, 5 escrow, 6 clearing, 7 rounding, 8 fee.
     pub async fn ledger(&self) {
         let (buyer, [one, other]) = (Some(self.institution), self.households.map(Some));
-        let owners = [buyer, buyer, one, other, None, None, None];
-        let kinds = ["receivable", "deposit", "payable", "payable", "escrow", "clearing", "rounding"];
+        let owners = [buyer, buyer, one, other, None, None, None, None];
+        let kinds = ["receivable", "deposit", "payable", "payable", "escrow", "clearing", "rounding", "fee"];
         let entries: [Entry; 7] = [
             (
                 1,
                 "acceptance",
                 ("settlement", id('s', 1)),
                 None,
-                &[(1, 834_118), (3, -634_118), (4, -200_000)],
+                &[(1, 842_459), (3, -634_118), (4, -200_000), (8, -8_341)],
             ),
-            (2, "payment", ("payment", id('p', 1)), None, &[(5, 751_000), (1, -750_000), (2, -1_000)]),
+            (2, "payment", ("payment", id('p', 1)), None, &[(5, 751_000), (1, -750_300), (2, -700)]),
             (3, "payment", ("payment", id('p', 2)), None, &[(5, 5_000), (1, -5_000)]),
             (4, "payment", ("payment", id('p', 2)), Some(3), &[(5, -5_000), (1, 5_000)]),
             (
@@ -148,11 +188,18 @@ impl Books<'_> {
     }
 
     pub async fn payments(&self) {
-        self.payment((1, "recorded", 2), 751_000, 1_000, &[(1, 600_000), (2, 150_000)]).await;
-        self.payment((2, "reversed", 3), 5_000, 0, &[(2, 5_000)]).await;
+        self.payment((1, "recorded", 2), 751_000, (700, 300), &[(1, 600_000), (2, 150_000)]).await;
+        self.payment((2, "reversed", 3), 5_000, (0, 1_000), &[(2, 4_000)]).await;
     }
 
-    async fn payment(&self, at: (u32, &str, u32), amount: i64, deposited: i64, parts: &[(u32, i64)]) {
+    /// A payment of `amount`, of which so much became a deposit and so much paid the fee.
+    async fn payment(
+        &self,
+        at: (u32, &str, u32),
+        amount: i64,
+        (deposited, fee): (i64, i64),
+        parts: &[(u32, i64)],
+    ) {
         let (number, state, entry) = at;
         let columns = vec![
             ("id", id('p', number).into()),
@@ -179,8 +226,15 @@ impl Books<'_> {
             ];
             self.put("payment_part", columns).await;
         }
+        let columns = vec![
+            ("payment_id", id('p', number).into()),
+            ("settlement_id", id('s', 1).into()),
+            ("amount_fen", fee.into()),
+        ];
+        self.put("payment_fee_part", columns).await;
         let after = json!({
             "amount_fen": amount, "deposited_fen": deposited, "parts": told(parts), "state": state,
+            "fees": [{ "settlement_id": id('s', 1), "amount_fen": fee }],
             "number": format!("PM-341823-2027-{number:06}"), "institution_id": self.institution,
             "received_on": day(),
         });
