@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use migration::{Migrator, MigratorTrait};
+use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
@@ -150,6 +151,29 @@ impl Db {
             }
         }
         Err(Refusal::Busy { retry_after_seconds: 1 }.into())
+    }
+
+    /// Sends `changes`, each with the number of rows it must change, in a transaction of their own, and answers `value`
+    /// once it has committed. When one changes another number nothing is written, and the numbers of all are answered.
+    /// On PostgreSQL that takes one round trip: rows are locked no longer than they are written.
+    pub async fn write_at_once<T>(
+        &self,
+        changes: Vec<(Change, u64)>,
+        value: T,
+    ) -> Outcome<Result<Committed<T>, Vec<u64>>> {
+        let (changes, expected): (Vec<Change>, Vec<u64>) = changes.into_iter().unzip();
+        if self.backend() == DbBackend::Postgres {
+            STATEMENTS.fetch_add(1, Ordering::Relaxed);
+            let together = Together::of(changes).requiring(&expected);
+            let statement = Statement::from_sql_and_values(self.backend(), together.sql, together.values);
+            return match self.writer.query_one_raw(statement).await {
+                Ok(_) => Ok(Ok(Committed(value))),
+                Err(error) => counts_of(&error).map(Err).ok_or_else(|| error.into()),
+            };
+        }
+        let txn = self.begin().await?;
+        let counts = change_together(&txn, changes).await?;
+        if counts == expected { txn.commit(value).await.map(Ok) } else { Ok(Err(counts)) }
     }
 
     /// Closes both pools.
@@ -312,7 +336,7 @@ pub async fn change_together(txn: &WriteTxn, changes: Vec<Change>) -> Result<Vec
         struct Counts {
             counts: serde_json::Value,
         }
-        let together = as_one(changes);
+        let together = Together::of(changes).counting();
         let counted: Option<Counts> = row(txn, &together.sql, together.values).await?;
         let counts = counted.map(|row| serde_json::from_value(row.counts)).transpose();
         return counts.map_err(|error| DbErr::Type(error.to_string())).map(Option::unwrap_or_default);
@@ -334,16 +358,53 @@ impl Change {
     }
 }
 
-/// All stand in a `with` that counts their rows; placeholders are counted through.
-fn as_one(changes: Vec<Change>) -> Change {
-    let (mut parts, mut counts, mut values) = (Vec::new(), Vec::new(), Vec::new());
-    for (position, change) in changes.into_iter().enumerate() {
-        parts.push(format!("change{position} as ({} returning 1)", counted_from(&change.sql, values.len())));
-        counts.push(format!("(select count(*) from change{position})"));
-        values.extend(change.values);
+/// The error by which `require_counts` refuses, see the migration that makes it.
+const COUNTS_DIFFER: &str = "ZX001";
+
+/// The counts for which `require_counts` refused, if it did.
+fn counts_of(error: &DbErr) -> Option<Vec<u64>> {
+    let cause = database_error(error)?;
+    let has_refused = cause.code().is_some_and(|code| code == COUNTS_DIFFER);
+    has_refused.then(|| serde_json::from_str(cause.message()).ok()).flatten()
+}
+
+/// Changes that stand in one `with`, their placeholders counted through.
+struct Together {
+    with: String,
+    /// The number of rows each changes, as a JSON array.
+    counts: String,
+    values: Vec<Value>,
+}
+
+impl Together {
+    fn of(changes: Vec<Change>) -> Self {
+        let (mut parts, mut counts, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for (position, change) in changes.into_iter().enumerate() {
+            parts.push(format!(
+                "change{position} as ({} returning 1)",
+                counted_from(&change.sql, values.len())
+            ));
+            counts.push(format!("(select count(*) from change{position})"));
+            values.extend(change.values);
+        }
+        let counts = format!("json_build_array({})", counts.join(", "));
+        Self { with: parts.join(", "), counts, values }
     }
-    let sql = format!("with {} select json_build_array({}) as counts", parts.join(", "), counts.join(", "));
-    Change { sql, values }
+
+    /// Answers the counts.
+    fn counting(self) -> Change {
+        Change { sql: format!("with {} select {} as counts", self.with, self.counts), values: self.values }
+    }
+
+    /// Fails when the counts are not `expected`: a statement that fails has written nothing.
+    fn requiring(mut self, expected: &[u64]) -> Change {
+        // As PostgreSQL writes an array.
+        let expected: Vec<String> = expected.iter().map(u64::to_string).collect();
+        self.values.push(format!("[{}]", expected.join(", ")).into());
+        let parameter = self.values.len();
+        let sql = format!("with {} select require_counts({}::text, ${parameter})", self.with, self.counts);
+        Change { sql, values: self.values }
+    }
 }
 
 /// The statement with `$1` raised to `$1 + before`, and so on.
@@ -460,14 +521,18 @@ fn is_worth_repeating(failure: &Failure) -> bool {
 
 /// Serialisation failure, deadlock, lock timeout; busy or locked file.
 fn is_lost_race(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(cause))
-    | DbErr::Query(RuntimeErr::SqlxError(cause))
-    | DbErr::Conn(RuntimeErr::SqlxError(cause))) = error
-    else {
-        return false;
-    };
-    let code = cause.as_database_error().and_then(|cause| cause.code().map(|code| code.to_string()));
+    let code = database_error(error).and_then(DatabaseError::code);
     matches!(code.as_deref(), Some("40001" | "40P01" | "55P03" | "5" | "6" | "261" | "517"))
+}
+
+/// What the database itself answered, if it did.
+fn database_error(error: &DbErr) -> Option<&dyn DatabaseError> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(cause))
+        | DbErr::Query(RuntimeErr::SqlxError(cause))
+        | DbErr::Conn(RuntimeErr::SqlxError(cause)) => cause.as_database_error(),
+        _ => None,
+    }
 }
 
 fn options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
@@ -527,10 +592,11 @@ mod tests {
     #[test]
     fn changes_sent_together_count_their_placeholders_through() {
         let change = |sql: &str, values: Vec<Value>| Change { sql: sql.to_owned(), values };
-        let together = as_one(vec![
+        let together = Together::of(vec![
             change("insert into one values ($1, $2, $1)", vec![1.into(), 2.into()]),
             change("insert into other values ($10, $1::uuid)", vec![3.into()]),
-        ]);
+        ])
+        .counting();
         assert_eq!(
             together.sql,
             "with change0 as (insert into one values ($1, $2, $1) returning 1), \

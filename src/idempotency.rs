@@ -118,6 +118,22 @@ pub async fn commit_with<T: Serialize>(
     txn.commit(Kept(value)).await
 }
 
+/// As [`commit_with`], in a transaction of its own that nothing else is done in.
+pub async fn commit_at_once<T: Serialize>(
+    app: &App,
+    mut changes: Vec<(Change, u64)>,
+    key: &Key,
+    now: DateTime<Utc>,
+    value: T,
+) -> Outcome<Committed<Kept<T>>> {
+    changes.push((keeping(key, &value, now)?, 1));
+    match app.db.write_at_once(changes, Kept(value)).await? {
+        Ok(committed) => Ok(committed),
+        Err(counts) if counts.last() == Some(&1) => Err(Failure::LostRace),
+        Err(_) => Err(Refusal::IdempotencyKeyInFlight.into()),
+    }
+}
+
 /// Forgets answers older than [`KEPT_DAYS`], a bounded number at a time.
 pub async fn forget_old(app: &App) -> Outcome<u64> {
     let before = app.clock.now() - TimeDelta::days(KEPT_DAYS);

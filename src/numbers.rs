@@ -21,7 +21,11 @@ pub enum Series {
     Delivery,
     Settlement,
     Payment,
+    DepositUse,
     PayoutBatch,
+    SettlementStatement,
+    MonthlyStatement,
+    PaymentSlip,
 }
 
 /// The blocks this process holds.
@@ -41,7 +45,11 @@ impl Series {
             Self::Delivery => "DN",
             Self::Settlement => "ST",
             Self::Payment => "PM",
+            Self::DepositUse => "DU",
             Self::PayoutBatch => "PB",
+            Self::SettlementStatement => "SS",
+            Self::MonthlyStatement => "MS",
+            Self::PaymentSlip => "PS",
         }
     }
 

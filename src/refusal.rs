@@ -84,9 +84,17 @@ pub enum Refusal {
         total: Fen,
         days_max: i64,
     },
+    /// The deposit of an institution does not cover it. `detail` says what to do.
+    DepositShort {
+        detail: String,
+    },
     /// Two different people must do this.
     SecondPersonNeeded,
     CursorExpired,
+    /// Whoever runs the service has not set what this needs, such as `ZHUXIAO_ESCROW_ACCOUNT`.
+    SettingMissing {
+        setting: &'static str,
+    },
     /// Personal data cannot be sealed or opened, as whoever runs the service has named no file of keys.
     KeysMissing,
     BodyTooLarge {

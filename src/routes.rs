@@ -13,8 +13,8 @@ use crate::cli::metrics::Recorder;
 use crate::http::edge::{BodyLimit, Edge};
 use crate::http::problem::Problem;
 use crate::{
-    audit, deliveries, ledger, lots, members, orders, payments, payouts, products, regions, reports,
-    settlement,
+    audit, bank_statements, deliveries, ledger, lots, members, orders, papers, payments, payouts, problems,
+    products, regions, reports, settlement,
 };
 
 /// The parts of the contract.
@@ -46,10 +46,14 @@ pub enum Tag {
     Payments,
     /// Money out to households.
     Payouts,
+    /// Statements and slips that are issued once and never changed.
+    Papers,
     /// Double-entry accounts.
     Ledger,
     /// Figures for the bureau.
     Reports,
+    /// What does not match, and who closes it by when.
+    Problems,
     /// Without sign-in.
     Public,
     /// Who wrote what.
@@ -83,8 +87,15 @@ pub type Apis = (
         settlement::terms::api::Api,
         settlement::reminders::api::Api,
     ),
-    (payments::api::Api, payouts::api::Api, ledger::api::Api),
-    (reports::api::Api, audit::api::Api),
+    (
+        payments::api::Api,
+        bank_statements::api::Api,
+        payouts::api::Api,
+        ledger::api::Api,
+        payments::deposits::api::Api,
+        bank_statements::matching::api::Api,
+    ),
+    (papers::api::Api, papers::invoice::api::Api, reports::api::Api, problems::api::Api, audit::api::Api),
 );
 
 fn apis(app: &App) -> Apis {
@@ -109,8 +120,21 @@ fn apis(app: &App) -> Apis {
             settlement::terms::api::Api(app.clone()),
             settlement::reminders::api::Api(app.clone()),
         ),
-        (payments::api::Api(app.clone()), payouts::api::Api(app.clone()), ledger::api::Api(app.clone())),
-        (reports::api::Api(app.clone()), audit::api::Api(app.clone())),
+        (
+            payments::api::Api(app.clone()),
+            bank_statements::api::Api(app.clone()),
+            payouts::api::Api(app.clone()),
+            ledger::api::Api(app.clone()),
+            payments::deposits::api::Api(app.clone()),
+            bank_statements::matching::api::Api(app.clone()),
+        ),
+        (
+            papers::api::Api(app.clone()),
+            papers::invoice::api::Api(app.clone()),
+            reports::api::Api(app.clone()),
+            problems::api::Api(app.clone()),
+            audit::api::Api(app.clone()),
+        ),
     )
 }
 

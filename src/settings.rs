@@ -9,6 +9,13 @@ use serde::Deserialize;
 /// The database when nothing is set.
 pub const DEFAULT_DATABASE_URL: &str = "sqlite://data/zhuxiao.db?mode=rwc";
 
+/// Settings whose text is taken from the environment as it is written there.
+const AS_WRITTEN: [(&str, &str); 3] = [
+    ("escrow_account", "ZHUXIAO_ESCROW_ACCOUNT"),
+    ("escrow_account_name", "ZHUXIAO_ESCROW_ACCOUNT_NAME"),
+    ("escrow_account_bank", "ZHUXIAO_ESCROW_ACCOUNT_BANK"),
+];
+
 /// Everything an operator can set.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -39,6 +46,17 @@ pub struct Settings {
     pub payment_days: i64,
     /// An institution that owes something for more days than this after it was due orders nothing on credit.
     pub overdue_block_days: i64,
+    /// The account that households are paid from: 8 to 34 digits. Quote it in `zhuxiao.toml`. Without it, its name and its
+    /// bank no file for the bank is written.
+    pub escrow_account: Option<String>,
+    /// The name its bank knows the account by, at most 70 characters.
+    pub escrow_account_name: Option<String>,
+    /// The bank that keeps it, at most 70 characters.
+    pub escrow_account_bank: Option<String>,
+    /// The rules that raise problems run this often.
+    pub problem_minutes: i64,
+    /// The whole audit runs this often, and what it finds becomes problems.
+    pub audit_hours: i64,
     pub sign_in_tries_max: u64,
     pub sign_in_window_seconds: u64,
     /// Passwords hashed at the same time; the rest wait their turn.
@@ -85,6 +103,11 @@ impl Default for Settings {
             candidates_max: 20_000,
             payment_days: 30,
             overdue_block_days: 30,
+            escrow_account: None,
+            escrow_account_name: None,
+            escrow_account_bank: None,
+            problem_minutes: 10,
+            audit_hours: 24,
             sign_in_tries_max: 5,
             sign_in_window_seconds: 900,
             password_hashes_parallel: 1,
@@ -103,6 +126,12 @@ impl Settings {
         };
         let environment = config::Environment::with_prefix("ZHUXIAO").prefix_separator("_").try_parsing(true);
         let mut builder = config::Config::builder().add_source(source).add_source(environment);
+        // What the reader of the environment takes for a number loses leading zeros, and digits beyond those of a float.
+        for (name, variable) in AS_WRITTEN {
+            builder = builder
+                .set_override_option(name, std::env::var(variable).ok())
+                .map_err(|error| unusable(&error))?;
+        }
         for (name, value) in flags {
             builder = builder.set_override(name, value).map_err(|error| unusable(&error))?;
         }
@@ -125,6 +154,20 @@ impl Settings {
         ensure((1..=720).contains(&self.session_hours), "session_hours", "between 1 and 720")?;
         ensure((1..=60).contains(&self.payment_days), "payment_days", "between 1 and 60")?;
         ensure((0..=365).contains(&self.overdue_block_days), "overdue_block_days", "between 0 and 365")?;
+        let is_account = |digits: &String| {
+            (8..=34).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        ensure(self.escrow_account.as_ref().is_none_or(is_account), "escrow_account", "8 to 34 digits")?;
+        for (name, text) in [
+            ("escrow_account_name", &self.escrow_account_name),
+            ("escrow_account_bank", &self.escrow_account_bank),
+        ] {
+            let is_plain =
+                |text: &String| (1..=70).contains(&text.chars().count()) && !text.contains(char::is_control);
+            ensure(text.as_ref().is_none_or(is_plain), name, "1 to 70 characters")?;
+        }
+        ensure((1..=1_440).contains(&self.problem_minutes), "problem_minutes", "between 1 and 1440")?;
+        ensure((1..=720).contains(&self.audit_hours), "audit_hours", "between 1 and 720")?;
         ensure((0..=365).contains(&self.spoils_within_days), "spoils_within_days", "between 0 and 365")?;
         ensure((1..=200_000).contains(&self.candidates_max), "candidates_max", "between 1 and 200000")?;
         ensure((1..=200).contains(&self.database_connections), "database_connections", "between 1 and 200")?;

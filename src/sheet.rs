@@ -14,6 +14,8 @@ mod report;
 pub mod table;
 mod xlsx;
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 pub use number::{looks_like_lost_digits, parse_date};
@@ -71,6 +73,8 @@ pub struct Table {
     /// From 1.
     pub header_row: usize,
     pub rows: Vec<Row>,
+    /// What stands above the header: titles, names of accounts, instructions.
+    pub above: Vec<Row>,
     places: Vec<(&'static str, usize)>,
 }
 
@@ -81,16 +85,21 @@ impl Table {
     }
 
     pub fn read_within(bytes: &[u8], wanted: &[Column], limits: &Limits) -> Result<Self, SheetError> {
+        Self::read_any(bytes, &[wanted], limits).map(|(_, table)| table)
+    }
+
+    /// Reads a table that may be one of several kinds: answers the first kind whose required columns a sheet has.
+    pub fn read_any(bytes: &[u8], kinds: &[&[Column]], limits: &Limits) -> Result<(usize, Self), SheetError> {
         if bytes.len() > limits.bytes {
             return Err(SheetError::TooLarge { limit: limits.bytes });
         }
-        let titles = Titles::new(wanted);
-        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
-            xlsx::read(bytes, &titles, limits)
+        let kinds: Vec<Titles> = kinds.iter().map(|wanted| Titles::new(wanted)).collect();
+        if is_workbook(bytes) {
+            xlsx::read(bytes, &kinds, limits)
         } else if bytes.starts_with(OLE_MAGIC) {
             Err(SheetError::NotASheet)
         } else {
-            delimited::read(bytes, &titles, limits)
+            delimited::read(bytes, &kinds, limits)
         }
     }
 
@@ -147,6 +156,18 @@ impl Table {
     fn place(&self, key: &str) -> Option<usize> {
         self.places.iter().find(|(known, _)| *known == key).map(|(_, place)| *place)
     }
+}
+
+fn is_workbook(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
+}
+
+/// The text of a file, in whichever of the encodings of tables; nothing when it is a workbook.
+pub fn text_of(bytes: &[u8]) -> Result<Option<Cow<'_, str>>, SheetError> {
+    if is_workbook(bytes) || bytes.starts_with(OLE_MAGIC) {
+        return Ok(None);
+    }
+    delimited::text(bytes).map(Some)
 }
 
 /// Why a file was refused as a whole. The texts are for the person who sent it.

@@ -18,6 +18,11 @@ pub struct Model {
     pub result_entry_id: Option<Uuid>,
     #[sea_orm(column_type = "Text")]
     pub return_reason: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub return_code: Option<String>,
+    pub unknown_since: Option<DateTimeUtc>,
+    pub retry_allowed_by: Option<Uuid>,
+    pub retry_allowed_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -22,6 +22,12 @@ pub struct Model {
     pub approved_at: Option<DateTimeUtc>,
     pub executed_by: Option<Uuid>,
     pub executed_at: Option<DateTimeUtc>,
+    #[sea_orm(column_type = "Text")]
+    pub debtor_name: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub debtor_bank: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub debtor_account_sealed: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

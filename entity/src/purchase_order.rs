@@ -28,6 +28,8 @@ pub struct Model {
     pub rating_comment: Option<String>,
     pub rated_at: Option<DateTimeUtc>,
     pub version: i64,
+    #[sea_orm(column_type = "Text")]
+    pub payment_mode: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

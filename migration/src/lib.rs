@@ -15,7 +15,12 @@ mod m0009_settlement;
 mod m0010_payments;
 mod m0015_ledger_days;
 mod m0016_bank_statements;
+mod m0017_matching;
+mod m0018_payout_files;
 mod m0019_payment_terms;
+mod m0020_papers;
+mod m0021_problems;
+mod m0023_counted_changes;
 mod sql;
 
 /// Applies every change that a database does not have yet.
@@ -38,7 +43,12 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_payments::Migration),
             Box::new(m0015_ledger_days::Migration),
             Box::new(m0016_bank_statements::Migration),
+            Box::new(m0017_matching::Migration),
+            Box::new(m0018_payout_files::Migration),
             Box::new(m0019_payment_terms::Migration),
+            Box::new(m0020_papers::Migration),
+            Box::new(m0021_problems::Migration),
+            Box::new(m0023_counted_changes::Migration),
         ]
     }
 }

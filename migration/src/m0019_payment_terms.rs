@@ -86,6 +86,13 @@ create table payment_fee_part (
     primary key (payment_id, settlement_id)
 );
 create index payment_fee_part_settlement on payment_fee_part (settlement_id);
+create table deposit_use_fee_part (
+    deposit_use_id {uuid} not null references deposit_use (id),
+    settlement_id {uuid} not null references settlement (id),
+    amount_fen bigint not null check (amount_fen > 0),
+    primary key (deposit_use_id, settlement_id)
+);
+create index deposit_use_fee_part_settlement on deposit_use_fee_part (settlement_id);
 create table payment_reminder (
     id {uuid} primary key,
     county_code text not null,

@@ -1,7 +1,10 @@
 //! Who wrote what, and whether every account matches every other (账账相符、账实相符). Reads only: nothing here changes a
 //! row, not even to repair one.
 
+pub mod bank;
 mod checks;
+pub mod comparisons;
+mod contents;
 mod dialect;
 mod store;
 mod touched;
@@ -15,7 +18,8 @@ use serde::Serialize;
 use crate::app::App;
 use crate::db::Reader;
 use crate::http::page::{Page, PageRequest};
-use crate::members::access::{Caller, Role};
+use crate::members::access::{Caller, CountyScope, Role};
+use crate::money::Fen;
 use crate::refusal::Outcome;
 
 pub use store::{EventFilter, EventRow};
@@ -50,6 +54,10 @@ pub struct Verdict {
     pub cut: Vec<&'static str>,
 }
 
+/// What a bank's balance must be.
+pub const BANK_AGREES: &str =
+    "the bank's balance is what escrow holds, but for what stands on one side alone";
+
 /// Recomputes every invariant that the database can show, and answers the rows that differ.
 pub async fn verify(reader: &Reader) -> Outcome<Vec<Finding>> {
     Ok(verify_with(reader, None, |_, _| {}).await?.findings)
@@ -66,17 +74,46 @@ pub async fn verify_with(
     let dialect = dialect::Dialect::of(reader.get_database_backend());
     let checks = checks::all(if since.is_some() { dialect.narrowed() } else { dialect });
     let whole_checks = checks.iter().filter(|check| !check.is_narrowed()).count();
-    let mut verdict = Verdict { checks: checks.len(), whole_checks, ..Verdict::default() };
+    let count = checks.len().saturating_add(contents::CHECKS);
+    let mut verdict = Verdict { checks: count, whole_checks, ..Verdict::default() };
     for (done, check) in checks.iter().enumerate() {
-        progress(done, checks.len());
+        progress(done, count);
         let (findings, is_cut) = store::differing_rows(reader, check, since).await?;
         verdict.findings.extend(findings);
         if is_cut {
             verdict.cut.push(check.what);
         }
     }
-    progress(checks.len(), checks.len());
+    progress(checks.len(), count);
+    let (findings, cut) = contents::differing(reader, since).await?;
+    verdict.findings.extend(findings);
+    verdict.cut.extend(cut);
+    verdict.findings.extend(bank_findings(reader).await?);
+    verdict.checks += 1;
+    verdict.whole_checks += 1;
+    progress(count, count);
     Ok(verdict)
+}
+
+/// The counties whose bank tells of another balance than their books, unless somebody explained that very difference.
+async fn bank_findings(reader: &Reader) -> Outcome<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for county in bank::reconcile(reader, &CountyScope::all(), bank::WHENEVER).await? {
+        let Some(newest) = county.newest() else { continue };
+        if county.told.difference == Fen::ZERO || bank::is_explained(reader, &county).await? {
+            continue;
+        }
+        findings.push(Finding {
+            invariant: 5,
+            table: "bank_statement",
+            row_id: newest.statement_id.to_string(),
+            column: "closing_minor",
+            stored: Some(county.told.bank_adjusted.get().to_string()),
+            recomputed: Some(county.told.book_adjusted.get().to_string()),
+            what: BANK_AGREES,
+        });
+    }
+    Ok(findings)
 }
 
 /// The trail of the caller's region, newest first. Only auditors read it.

@@ -1,13 +1,16 @@
 //! SQL of the audit: runs the checks and reads the trail. Never writes.
 
-use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Statement, Value};
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::checks::Check;
-use super::touched;
+use super::touched::{self, Touched};
 use super::{FINDINGS_PER_CHECK_MAX, Finding};
-use crate::db::{self, Reader};
+use crate::db::{self, ColumnType, Reader};
 use crate::http::page::PageRequest;
 use crate::members::access::RegionScope;
 
@@ -109,4 +112,177 @@ pub async fn list_events(
         values.len()
     );
     db::rows(connection, &sql, values).await
+}
+
+/// A paper as it is stored.
+#[derive(Debug, FromQueryResult)]
+pub struct PaperRow {
+    pub id: Uuid,
+    pub county_code: String,
+    pub kind: String,
+    pub number: String,
+    pub settlement_id: Option<Uuid>,
+    pub institution_id: Option<Uuid>,
+    pub payout_id: Option<Uuid>,
+    pub content: String,
+    pub digest: String,
+    pub is_in_force: bool,
+}
+
+/// A page of papers in the order of their ids, of all or of those touched since a moment.
+pub async fn papers_after(
+    reader: &Reader,
+    since: Option<DateTime<Utc>>,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<PaperRow>, DbErr> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let (sets, narrowed, mut values): (String, String, Vec<Value>) = match since {
+        Some(since) => {
+            let holds = format!("and {}", Touched::Paper.holds("p.id"));
+            (touched::sets(), holds, vec![since.into(), touched::first_id(since).into()])
+        }
+        None => (String::new(), String::new(), Vec::new()),
+    };
+    values.extend([after.into(), limit.into()]);
+    let (first, second) = (values.len().saturating_sub(1), values.len());
+    let sql = format!(
+        "{sets} select p.id, p.county_code, p.kind, p.number, p.settlement_id, p.institution_id, p.payout_id, p.content,
+                p.digest, not exists (select 1 from paper newer where newer.replaces_id = p.id) as is_in_force
+         from paper p where p.id > ${first} {narrowed} order by p.id limit ${second}"
+    );
+    db::rows(reader, &sql, values).await
+}
+
+/// The figures of a line that a paper freezes.
+#[derive(Debug, FromQueryResult)]
+pub struct LineFigures {
+    pub settlement_id: Uuid,
+    pub id: Uuid,
+    pub quantity_base: i64,
+    pub price_fen: i64,
+    pub amount_fen: i64,
+}
+
+/// The lines of settlements, by settlement.
+pub async fn lines_of(
+    reader: &Reader,
+    settlement_ids: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<LineFigures>>, DbErr> {
+    let sql = format!(
+        "select settlement_id, id, quantity_base, price_fen, amount_fen from settlement_line where {}",
+        db::in_ids(reader.get_database_backend(), "settlement_id", "$1")
+    );
+    let rows: Vec<LineFigures> = db::rows(reader, &sql, [ids(settlement_ids)]).await?;
+    Ok(by(rows, |line| line.settlement_id))
+}
+
+/// The figures of a part of a payout that a paper freezes.
+#[derive(Debug, FromQueryResult)]
+pub struct PartFigures {
+    pub payout_id: Uuid,
+    pub settlement_line_id: Uuid,
+    pub amount_fen: i64,
+}
+
+/// The parts of payouts, by payout.
+pub async fn payout_parts_of(
+    reader: &Reader,
+    payout_ids: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<PartFigures>>, DbErr> {
+    let sql = format!(
+        "select payout_id, settlement_line_id, amount_fen from payout_part where {}",
+        db::in_ids(reader.get_database_backend(), "payout_id", "$1")
+    );
+    let rows: Vec<PartFigures> = db::rows(reader, &sql, [ids(payout_ids)]).await?;
+    Ok(by(rows, |part| part.payout_id))
+}
+
+/// A month of an institution, as a paper knew it.
+#[derive(Debug)]
+pub struct MonthAsked {
+    pub paper_id: Uuid,
+    pub county_code: String,
+    pub institution_id: Uuid,
+    pub first_on: NaiveDate,
+    pub last_on: NaiveDate,
+    pub known_until: DateTime<Utc>,
+}
+
+/// The balances of a month by the ledger.
+#[derive(Debug, FromQueryResult)]
+pub struct MonthFigures {
+    pub paper_id: Uuid,
+    pub opening_receivable: i64,
+    pub closing_receivable: i64,
+    pub opening_deposit: i64,
+    pub closing_deposit: i64,
+}
+
+/// Balances before the first and at the end of the last day, by the entries that were written by then.
+pub async fn frozen_rows(
+    reader: &Reader,
+    asked: &[MonthAsked],
+) -> Result<HashMap<Uuid, MonthFigures>, DbErr> {
+    let backend = reader.get_database_backend();
+    let columns = [
+        ("paper_id", ColumnType::Uuid),
+        ("county_code", ColumnType::Text),
+        ("institution_id", ColumnType::Uuid),
+        ("first_on", ColumnType::Date),
+        ("last_on", ColumnType::Date),
+        ("known_until", ColumnType::Text),
+    ];
+    // SQLite keeps moments as text, written just like this one.
+    let known = if backend == DbBackend::Postgres {
+        "cast(asked.known_until as timestamptz)"
+    } else {
+        "asked.known_until"
+    };
+    let sum = |kind: &str, sign: &str, until: &str| {
+        format!(
+            "cast(coalesce(sum(case when account.kind = '{kind}' and posting.occurred_on {until}
+                               then {sign}posting.amount_fen else 0 end), 0) as bigint)"
+        )
+    };
+    let (before, within) = ("< asked.first_on", "<= asked.last_on");
+    let sql = format!(
+        "select asked.paper_id, {} as opening_receivable, {} as closing_receivable, {} as opening_deposit,
+                {} as closing_deposit
+         from ({}) asked
+         join ledger_account account on account.county_code = asked.county_code
+              and account.kind in ('receivable','deposit') and account.owner_id = asked.institution_id
+         join ledger_posting posting on posting.account_id = account.id
+         join ledger_entry entry on entry.id = posting.entry_id and entry.created_at <= {known}
+         group by asked.paper_id",
+        sum("receivable", "", before),
+        sum("receivable", "", within),
+        sum("deposit", "-", before),
+        sum("deposit", "-", within),
+        db::set_rows(backend, "$1", &columns)
+    );
+    let rows = asked.iter().map(|one| {
+        vec![
+            db::set_id(one.paper_id),
+            json!(one.county_code),
+            db::set_id(one.institution_id),
+            json!(one.first_on),
+            json!(one.last_on),
+            json!(one.known_until.to_rfc3339()),
+        ]
+    });
+    let found: Vec<MonthFigures> = db::rows(reader, &sql, [db::set_parameter(rows.collect())]).await?;
+    Ok(found.into_iter().map(|row| (row.paper_id, row)).collect())
+}
+
+fn ids(ids: &[Uuid]) -> Value {
+    db::set_parameter(ids.iter().map(|id| vec![db::set_id(*id)]).collect())
+}
+
+fn by<T>(rows: Vec<T>, key: impl Fn(&T) -> Uuid) -> HashMap<Uuid, Vec<T>> {
+    let mut grouped: HashMap<Uuid, Vec<T>> = HashMap::new();
+    for row in rows {
+        grouped.entry(key(&row)).or_default().push(row);
+    }
+    grouped
 }

@@ -1,6 +1,7 @@
 //! What was touched since a moment, as sets of rows that an audit since then reads. A row was touched when the trail has
-//! an event about it, when it was made since (ids carry their moment), or when what it is made of was touched: money
-//! that came for a settlement touches its lines, its order and its accounts.
+//! an event about it, when it was made since (ids carry their moment), when it says itself that it was written since
+//! (confirmed, reversed, approved …), so that an event taken out of the trail does not hide its row, or when what it is
+//! made of was touched: money that came for a settlement touches its lines, its order and its accounts.
 //!
 //! A check narrows itself by naming the column that must be in a set. One that names none is read whole.
 
@@ -23,12 +24,18 @@ pub enum Touched {
     /// The households of settlement lines.
     Payee,
     Payment,
+    DepositUse,
     PayoutBatch,
     Payout,
+    PayoutLeftOut,
     BankStatement,
     FeeRate,
     PaymentTerm,
     PaymentReminder,
+    /// Papers about what was touched, too.
+    Paper,
+    PaperPrint,
+    Problem,
     Entry,
     Account,
     /// Events of the trail itself.
@@ -50,12 +57,17 @@ impl Touched {
             "acceptance" => Self::Acceptance,
             "settlement" => Self::Settlement,
             "payment" => Self::Payment,
+            "deposit_use" => Self::DepositUse,
             "payout_batch" => Self::PayoutBatch,
             "payout" => Self::Payout,
+            "payout_left_out" => Self::PayoutLeftOut,
             "bank_statement" => Self::BankStatement,
             "fee_rate" => Self::FeeRate,
             "payment_term" => Self::PaymentTerm,
             "payment_reminder" => Self::PaymentReminder,
+            "paper" => Self::Paper,
+            "paper_print" => Self::PaperPrint,
+            "problem" => Self::Problem,
             _ => return None,
         })
     }
@@ -74,12 +86,17 @@ impl Touched {
             Self::SettlementLine => "touched_settlement_line",
             Self::Payee => "touched_payee",
             Self::Payment => "touched_payment",
+            Self::DepositUse => "touched_deposit_use",
             Self::PayoutBatch => "touched_payout_batch",
             Self::Payout => "touched_payout",
+            Self::PayoutLeftOut => "touched_payout_left_out",
             Self::BankStatement => "touched_bank_statement",
             Self::FeeRate => "touched_fee_rate",
             Self::PaymentTerm => "touched_payment_term",
             Self::PaymentReminder => "touched_payment_reminder",
+            Self::Paper => "touched_paper",
+            Self::PaperPrint => "touched_paper_print",
+            Self::Problem => "touched_problem",
             Self::Entry => "touched_entry",
             Self::Account => "touched_account",
             Self::Event => "touched_event",
@@ -114,6 +131,11 @@ pub fn sets() -> String {
     let own = |table: &str| format!("select id from {table} where id >= $2 union {}", told(table));
     let plain = |table: &str| (format!("touched_{table}"), own(table));
     let within = |set: &str| format!("in (select id from {set})");
+    // Rows that say themselves when they were written are touched also when their event is gone.
+    let timed = |table: &str, times: &[&str]| {
+        let written: Vec<String> = times.iter().map(|time| format!("{time} >= $1")).collect();
+        format!("select id from {table} where {}", written.join(" or "))
+    };
     let widened = |table: &str, more: String| {
         let (name, rows) = plain(table);
         (name, format!("{rows} union {more}"))
@@ -123,12 +145,22 @@ pub fn sets() -> String {
         plain("institution"),
         plain("product"),
         plain("reference_price"),
-        plain("payment"),
+        widened("payment", timed("payment", &["reversed_at"])),
+        plain("payout_left_out"),
+        plain("deposit_use"),
         plain("bank_statement"),
         plain("fee_rate"),
         plain("payment_term"),
         plain("payment_reminder"),
-        widened("payout_batch", format!("select batch_id from payout where id in ({})", told("payout"))),
+        widened("problem", timed("problem", &["closed_at"])),
+        widened(
+            "payout_batch",
+            format!(
+                "select batch_id from payout where id in ({}) union {}",
+                told("payout"),
+                timed("payout_batch", &["approved_at", "executed_at"])
+            ),
+        ),
         (
             "touched_payout".to_owned(),
             format!("select id from payout where batch_id {}", within("touched_payout_batch")),
@@ -138,10 +170,13 @@ pub fn sets() -> String {
             format!(
                 "select settlement_id from payment_part where payment_id {paid}
                  union select settlement_id from payment_fee_part where payment_id {paid}
+                 union select settlement_id from deposit_use_part where deposit_use_id {used}
+                 union select settlement_id from deposit_use_fee_part where deposit_use_id {used}
                  union select settlement_id from settlement_line where id in (
-                     select settlement_line_id from payout_part where payout_id {})",
-                within("touched_payout"),
-                paid = within("touched_payment")
+                     select settlement_line_id from payout_part where payout_id {sent})",
+                paid = within("touched_payment"),
+                used = within("touched_deposit_use"),
+                sent = within("touched_payout")
             ),
         ),
         widened(
@@ -160,9 +195,10 @@ pub fn sets() -> String {
             "purchase_order",
             format!(
                 "select order_id from delivery where id {}
-                 union select order_id from settlement where id {}",
+                 union select order_id from settlement where id {} union {}",
                 within("touched_delivery"),
-                within("touched_settlement")
+                within("touched_settlement"),
+                timed("purchase_order", &["confirmed_at", "ended_at", "rated_at"])
             ),
         ),
         widened(
@@ -189,6 +225,19 @@ pub fn sets() -> String {
                 within("touched_entry")
             ),
         ),
+        widened(
+            "paper",
+            format!(
+                "select id from paper where settlement_id {}
+                 union select id from paper where payout_id {}
+                 union select paper.id from paper join ledger_account account on account.owner_id = paper.institution_id
+                       where paper.month is not null and account.id {}",
+                within("touched_settlement"),
+                within("touched_payout"),
+                within("touched_account")
+            ),
+        ),
+        plain("paper_print"),
     ];
     let event =
         "touched_event as materialized (select id, subject_kind, subject_id from audit_event where at >= $1)";
@@ -204,7 +253,7 @@ fn entries() -> String {
              and source_id in (select id from touched_{source})"
         )
     };
-    let sources = ["settlement", "payment", "payout_batch"].map(of);
+    let sources = ["settlement", "payment", "deposit_use", "payout_batch"].map(of);
     format!("select id from ledger_entry where id >= $2 union {}", sources.join(" union "))
 }
 

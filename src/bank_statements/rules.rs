@@ -78,8 +78,23 @@ pub struct Line {
     pub balance_minor: Option<i64>,
 }
 
+/// A statement without its lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    pub bank: String,
+    pub format: String,
+    /// The last four characters of the county's own account.
+    pub account_masked: Option<String>,
+    pub currency: Currency,
+    pub from_on: NaiveDate,
+    pub to_on: NaiveDate,
+    pub opening: Option<Amount>,
+    pub closing: Option<Amount>,
+    pub totals: Totals,
+}
+
 /// What the lines of a statement sum to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     pub line_count: i64,
     pub in_minor: i64,
@@ -209,6 +224,22 @@ impl fmt::Display for Amount {
 }
 
 impl Statement {
+    /// `None` when it has no totals.
+    #[must_use]
+    pub fn figures(&self) -> Option<Figures> {
+        Some(Figures {
+            bank: self.bank.clone(),
+            format: self.format.to_owned(),
+            account_masked: self.account.as_deref().map(masked_account),
+            currency: self.currency,
+            from_on: self.from_on,
+            to_on: self.to_on,
+            opening: self.opening,
+            closing: self.closing,
+            totals: self.totals()?,
+        })
+    }
+
     /// What its lines sum to; `None` when that is more than any figure may be.
     #[must_use]
     pub fn totals(&self) -> Option<Totals> {
@@ -327,10 +358,10 @@ fn is_card(word: &str) -> bool {
         .enumerate()
         .map(|(place, digit)| {
             let value = u32::from(digit.saturating_sub(b'0'));
-            if place % 2 == 0 { value } else { value.saturating_mul(2) % 10 + value / 5 }
+            if place.is_multiple_of(2) { value } else { value.saturating_mul(2) % 10 + value / 5 }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// A trimmed text, unless nothing is left or only one of the marks that banks write for nothing.

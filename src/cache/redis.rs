@@ -1,11 +1,12 @@
 //! The Redis cache. Every failure is a miss, logged once per outage; counts fall back to this process.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{AsyncCommands, Client, RedisError, Script};
+use tokio::sync::Mutex;
 
 use super::Topic;
 use super::memory::Memory;
@@ -16,6 +17,9 @@ pub struct Redis {
     namespace: String,
     fallback: Memory,
     is_away: Arc<AtomicBool>,
+    /// How often all answers were asked to be dropped, and how many of these requests have been served.
+    asked: Arc<AtomicU64>,
+    dropped: Arc<Mutex<u64>>,
 }
 
 impl std::fmt::Debug for Redis {
@@ -35,7 +39,14 @@ impl Redis {
             .set_response_timeout(limit);
         let connection = ConnectionManager::new_lazy_with_config(Client::open(url)?, config)?;
         let namespace = format!("zhuxiao:{namespace}");
-        Ok(Self { connection, namespace, fallback: Memory::new(), is_away: Arc::default() })
+        Ok(Self {
+            connection,
+            namespace,
+            fallback: Memory::new(),
+            is_away: Arc::default(),
+            asked: Arc::default(),
+            dropped: Arc::default(),
+        })
     }
 
     pub async fn get(&self, topic: Topic, key: &str) -> Option<String> {
@@ -61,7 +72,20 @@ impl Redis {
         self.noted(moved);
     }
 
+    /// Callers that come while answers are being dropped wait and share the next drop, which begins after all of them
+    /// have asked.
     pub async fn drop_all(&self) {
+        let ticket = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut dropped = self.dropped.lock().await;
+        if *dropped >= ticket {
+            return;
+        }
+        let covered = self.asked.load(Ordering::SeqCst);
+        self.move_all_on().await;
+        *dropped = covered;
+    }
+
+    async fn move_all_on(&self) {
         let mut pipeline = redis::pipe();
         for topic in Topic::ALL {
             pipeline.incr(self.generation_name(topic), 1).ignore();

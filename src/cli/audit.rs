@@ -1,5 +1,5 @@
 //! `zhuxiao audit`: recomputes every invariant from the rows and names each row that differs. Reads only, also on a
-//! database that is being served.
+//! database that is being served; with `--raise` what it found becomes problems, and nothing else changes.
 
 use std::io::IsTerminal;
 
@@ -8,9 +8,12 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Common, Ended, migrate, say};
+use crate::app::App;
 use crate::audit::{self, FINDINGS_PER_CHECK_MAX, Finding, Verdict};
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::db::Db;
+use crate::id::Ids;
+use crate::problems::{self, Refreshed};
 
 /// Checks run one after another, so more readers than one would idle.
 const CONNECTIONS: u32 = 1;
@@ -21,6 +24,9 @@ pub struct AuditArgs {
     /// Only what was touched since then: a day in Shanghai such as 2027-03-01, or 2027-03-01T08:00:00+08:00
     #[arg(long, value_parser = moment)]
     since: Option<DateTime<Utc>>,
+    /// Put every difference on the problem list; without --since, also close the problems of those that are gone
+    #[arg(long)]
+    raise: bool,
 }
 
 /// A day begins at midnight in Shanghai.
@@ -46,7 +52,18 @@ pub async fn run(common: &Common, args: &AuditArgs) -> Result<(), Ended> {
     .await?;
     bar.finish_and_clear();
     tell(common, &verdict)?;
+    if args.raise {
+        db.close().await?;
+        let app = App::open(settings, Clock::System, Ids::default()).await?;
+        let done = problems::differences::take(&app, &verdict, args.since.is_none()).await?;
+        tell_raised(done);
+    }
     conclude(&verdict)
+}
+
+#[expect(clippy::print_stderr, reason = "messages of the command line go to stderr")]
+fn tell_raised(done: Refreshed) {
+    eprintln!("zhuxiao: {} raised as problems, {} closed", done.opened, done.closed);
 }
 
 /// A missing file is an error, not a new and therefore clean database.

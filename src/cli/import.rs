@@ -16,8 +16,10 @@ use crate::lots::{self, LotImport};
 use crate::members::access::RegionScope;
 use crate::members::households::{self, HouseholdImport};
 use crate::regions::{self, RegionImport};
-use crate::sheet::{Column, ImportReport, Limits, Table, report_csv};
+use crate::sheet::{BadCell, Column, ImportReport, Limits, Table, report_csv};
 use crate::trail::Actor;
+
+mod statement;
 
 /// Flags of `import`.
 #[derive(Clone, Debug, Args)]
@@ -25,9 +27,10 @@ pub struct ImportArgs {
     /// What the table holds
     #[arg(value_enum)]
     pub kind: Kind,
-    /// A csv or xlsx file
+    /// A csv or xlsx file; for a bank statement also camt.053
     pub file: PathBuf,
-    /// Only rows of this region are accepted, such as 341823; regions may be imported without it
+    /// Only rows of this region are accepted, such as 341823; for a bank statement the county whose account it is.
+    /// Regions, and trials of bank statements, may do without
     #[arg(long, required_if_eq_any([("kind", "households"), ("kind", "lots")]))]
     pub region: Option<String>,
     /// Regions: the first day on which the codes are valid [default: today]
@@ -44,47 +47,53 @@ pub enum Kind {
     Regions,
     Households,
     Lots,
+    /// Of a bank account
+    Statement,
 }
 
 /// Imports a file into the database of the settings.
 pub async fn run(common: &Common, args: &ImportArgs) -> Result<(), Ended> {
-    let settings = common.settings(Vec::new())?;
-    super::migrate::prepare(&settings.database_url).await?;
-    let app = App::open(settings, Clock::System, Ids::default()).await?;
-    let report = run_with(&app, args).await?;
+    let report = match args.kind {
+        Kind::Statement => return statement::run(common, args).await,
+        Kind::Regions => import_regions(&open(common).await?, args).await?,
+        Kind::Households => import_households(&open(common).await?, args).await?,
+        Kind::Lots => import_lots(&open(common).await?, args).await?,
+    };
     tell(&report, args, common.is_json())
 }
 
-/// Imports a file into the database of `app`.
-pub async fn run_with(app: &App, args: &ImportArgs) -> Result<ImportReport, Ended> {
-    let actor = Actor::service("command_line");
-    let is_dry_run = args.dry_run;
-    match args.kind {
-        Kind::Regions => {
-            let table = read_table(&args.file, &regions::COLUMNS).await?;
-            let within = args.region.as_deref().map(scope).transpose()?;
-            let valid_from = args.valid_from.unwrap_or_else(|| app.clock.today());
-            let how = RegionImport { within, valid_from, is_dry_run };
-            Ok(regions::import(app, &actor, &table, &how).await?)
-        }
-        Kind::Households => {
-            let table = read_table(&args.file, &households::COLUMNS).await?;
-            let how = HouseholdImport { within: required_scope(args)?, is_dry_run };
-            let bar = progress(table.rows.len());
-            let report = households::import(app, &actor, &table, &how, &|rows| bar.inc(count(rows))).await?;
-            bar.finish_and_clear();
-            Ok(report)
-        }
-        Kind::Lots => {
-            let within = required_scope(args)?;
-            let county_code = regions::county_of(&within.code);
-            if county_code.ends_with("00") {
-                return Err(refused("--region: lots are imported for one county, or a region in it"));
-            }
-            let how = LotImport { county_code, within, is_dry_run };
-            Ok(lots::import(app, &actor, &read(&args.file).await?, &how).await?)
-        }
-    }
+async fn open(common: &Common) -> Result<App, Ended> {
+    let settings = common.settings(Vec::new())?;
+    super::migrate::prepare(&settings.database_url).await?;
+    Ok(App::open(settings, Clock::System, Ids::default()).await?)
+}
+
+async fn import_regions(app: &App, args: &ImportArgs) -> Result<ImportReport, Ended> {
+    let table = read_table(&args.file, &regions::COLUMNS).await?;
+    let within = args.region.as_deref().map(scope).transpose()?;
+    let valid_from = args.valid_from.unwrap_or_else(|| app.clock.today());
+    let how = RegionImport { within, valid_from, is_dry_run: args.dry_run };
+    Ok(regions::import(app, &actor(), &table, &how).await?)
+}
+
+async fn import_households(app: &App, args: &ImportArgs) -> Result<ImportReport, Ended> {
+    let table = read_table(&args.file, &households::COLUMNS).await?;
+    let how = HouseholdImport { within: required_scope(args)?, is_dry_run: args.dry_run };
+    let bar = progress(table.rows.len());
+    let report = households::import(app, &actor(), &table, &how, &|rows| bar.inc(count(rows))).await?;
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+async fn import_lots(app: &App, args: &ImportArgs) -> Result<ImportReport, Ended> {
+    let within = required_scope(args)?;
+    let county_code = county(&within, "--region: lots are imported for one county, or a region in it")?;
+    let how = LotImport { county_code, within, is_dry_run: args.dry_run };
+    Ok(lots::import(app, &actor(), &read(&args.file).await?, &how).await?)
+}
+
+fn actor() -> Actor {
+    Actor::service("command_line")
 }
 
 /// Reads a file of at most the size that tables may have.
@@ -110,6 +119,12 @@ fn scope(region: &str) -> Result<RegionScope, Ended> {
     Ok(RegionScope::of(&code))
 }
 
+/// The six digits of the county that a region is, or lies in.
+fn county(within: &RegionScope, otherwise: &str) -> Result<String, Ended> {
+    let code = regions::county_of(&within.code);
+    if code.ends_with("00") { Err(refused(otherwise)) } else { Ok(code) }
+}
+
 /// Drawn on a terminal only.
 fn progress(rows: usize) -> ProgressBar {
     let bar = ProgressBar::new(count(rows));
@@ -119,18 +134,24 @@ fn progress(rows: usize) -> ProgressBar {
 
 #[expect(clippy::print_stderr, reason = "messages of the command line go to stderr")]
 fn tell(report: &ImportReport, args: &ImportArgs, is_json: bool) -> Result<(), Ended> {
-    if report.refused.is_empty() {
-        let verb = if args.dry_run { "would be made" } else { "made" };
-        eprintln!("{} rows: {} {verb}, {} there already", report.rows, report.created, report.existing);
+    tell_refused(&report.refused, is_json)?;
+    let verb = if args.dry_run { "would be made" } else { "made" };
+    eprintln!("{} rows: {} {verb}, {} there already", report.rows, report.created, report.existing);
+    Ok(())
+}
+
+/// Refused cells go to stdout and end the command.
+fn tell_refused(cells: &[BadCell], is_json: bool) -> Result<(), Ended> {
+    if cells.is_empty() {
         return Ok(());
     }
     if is_json {
-        let lines = report.refused.iter().filter_map(|cell| serde_json::to_string(cell).ok());
+        let lines = cells.iter().filter_map(|cell| serde_json::to_string(cell).ok());
         lines.for_each(|line| say(&line));
     } else {
-        say(report_csv(&report.refused).trim_end());
+        say(report_csv(cells).trim_end());
     }
-    Err(refused(format!("{} cells were refused; nothing was imported", report.refused.len())))
+    Err(refused(format!("{} cells were refused; nothing was imported", cells.len())))
 }
 
 fn refused(message: impl Into<String>) -> Ended {

@@ -51,7 +51,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Apply the missing schema changes
     Migrate,
-    /// Bring a table of regions, households or lots in
+    /// Bring a table of regions, households or lots in, or a bank statement
     Import(import::ImportArgs),
     /// Recompute every invariant from the rows and name each row that differs
     Audit(audit::AuditArgs),

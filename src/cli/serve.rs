@@ -14,12 +14,16 @@ use crate::http::listener::Bounded;
 use crate::id::Ids;
 use crate::idempotency;
 use crate::orders;
+use crate::problems;
 use crate::routes::routes;
 use crate::settings::{LogFormat, Settings};
 use crate::settlement::reminders;
 
 /// How long requests that have begun may take to finish after SIGTERM.
 const FINISH_SECONDS: u64 = 20;
+
+/// How often a process asks whether it is time to audit.
+const BOOKS_PAUSE: Duration = Duration::from_mins(5);
 
 /// Flags of `serve`.
 #[derive(Clone, Debug, Args)]
@@ -59,15 +63,17 @@ pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output 
     let acceptor = Bounded::new(listener, settings.connections_max, patience);
     let finish = Duration::from_secs(FINISH_SECONDS);
     let housekeeping = tokio::spawn(keep_house(app.clone()));
+    let auditing = tokio::spawn(keep_books(app.clone()));
     let served =
         Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(endpoint, stop, Some(finish)).await;
     housekeeping.abort();
+    auditing.abort();
     app.db.close().await?;
     Ok(served?)
 }
 
-/// Releases expired holds, raises reminders of what is due and forgets old idempotency answers, for as long as the service runs. Every process does it;
-/// each row is claimed once.
+/// Releases expired holds, raises reminders of what is due, forgets old idempotency answers and refreshes the problem
+/// list, for as long as the service runs. Every process does it; each row and each refresh is claimed once.
 async fn keep_house(app: App) {
     let mut pause = tokio::time::interval(Duration::from_secs(app.settings.sweep_seconds));
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -81,6 +87,27 @@ async fn keep_house(app: App) {
         }
         if let Err(failure) = idempotency::forget_old(&app).await {
             tracing::warn!(%failure, "old idempotency answers could not be forgotten");
+        }
+        if let Err(failure) = problems::sweep(&app).await {
+            tracing::warn!(%failure, "the problem list could not be refreshed");
+        }
+    }
+}
+
+/// Compares the books with the banks every hour and audits the whole database every `audit_hours`, in one of all
+/// processes. It takes its time and keeps no house waiting.
+async fn keep_books(app: App) {
+    let mut pause = tokio::time::interval(BOOKS_PAUSE);
+    pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        pause.tick().await;
+        if let Err(failure) = problems::differences::sweep_banks(&app).await {
+            tracing::warn!(%failure, "the books could not be compared with the banks");
+        }
+        match problems::differences::sweep(&app).await {
+            Ok(Some(done)) => tracing::info!(opened = done.opened, closed = done.closed, "audited"),
+            Ok(None) => {}
+            Err(failure) => tracing::warn!(%failure, "the books could not be audited"),
         }
     }
 }

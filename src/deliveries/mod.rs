@@ -22,6 +22,7 @@ use crate::settlement::{self, AcceptedLine, NewSettlement};
 use crate::trail::{self, Event};
 
 pub mod api;
+mod prepaid;
 mod rules;
 mod store;
 
@@ -79,7 +80,8 @@ pub struct LineView {
 
 /// Sends goods of confirmed allocations out: an officer of the villages, the households' helper, or the household.
 ///
-/// Refused unless every allocation is confirmed and gives at most what was allocated.
+/// Refused unless every allocation is confirmed and gives at most what was allocated, and, of a prepaid order, unless the
+/// institution's deposit covers all of it that is still to be accepted.
 pub async fn dispatch(
     app: &App,
     caller: &Caller,
@@ -95,6 +97,7 @@ pub async fn dispatch(
         if !["confirmed", "delivering"].contains(&order.state.as_str()) {
             return Err(wrong_state("order", &order.state, "dispatch a delivery"));
         }
+        prepaid::require_cover(&txn, &order).await?;
         let by_id: HashMap<Uuid, &AllocationFacts> = reach.iter().map(|part| (part.id, part)).collect();
         let lines = rules::dispatched(&new.lines, &by_id)?;
         let lines: Vec<_> = lines.into_iter().map(|line| (app.ids.next(now), line)).collect();
@@ -132,7 +135,8 @@ pub async fn dispatch(
     .await
 }
 
-/// Accepts a delivery line by line, before a witness of the same institution. Books the stock and settles.
+/// Accepts a delivery line by line, before a witness of the same institution. Books the stock, settles, and pays the
+/// settlement of a prepaid order from the deposit.
 ///
 /// Refused unless accepted and refused add up to what was dispatched on every line.
 pub async fn accept(
@@ -149,9 +153,10 @@ pub async fn accept(
         let txn = app.db.begin().await?;
         let not_found = || Refusal::NotFound("delivery");
         let delivery = store::find(&txn, delivery_id).await?.ok_or_else(not_found)?;
-        store::lock_order(&txn, delivery.order_id).await?;
         let order = orders::for_delivery(&txn, delivery.order_id).await?;
         let order = order.filter(|order| order.institution_id == institution_id).ok_or_else(not_found)?;
+        prepaid::lock_deposit(&txn, &order).await?;
+        store::lock_order(&txn, order.id).await?;
         if !store::accept(&txn, delivery_id).await? {
             return Err(wrong_state("delivery", "accepted", "accept it"));
         }
@@ -242,7 +247,8 @@ async fn book(
         settled_on: acceptance.accepted_on,
         lines: weighed.iter().map(accepted_line).collect(),
     };
-    settlement::settle(txn, app, &actor, settlement).await?;
+    let settled = settlement::settle(txn, app, &actor, settlement).await?;
+    prepaid::pay(txn, app, &actor, order, settled.as_ref()).await?;
     let told: Vec<_> = weighed
         .iter()
         .map(|(line, _)| {

@@ -40,35 +40,47 @@ pub struct RefusedCell {
 
 /// Answers a report. A trial is always told in full; an import with a refused cell is a problem, as nothing was written.
 pub fn answer(report: ImportReport, is_dry_run: bool) -> Answer<Json<ImportResult>> {
-    let refused = report.refused.len();
-    let cells: Vec<RefusedCell> = report.refused.into_iter().take(CELLS_MAX).map(RefusedCell::from).collect();
-    if refused > 0 && !is_dry_run {
-        return Err(rows_refused(refused, cells));
+    if !report.refused.is_empty() && !is_dry_run {
+        return Err(refused(report.refused));
     }
-    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let rows = number(report.rows);
+    let (refused, cells) = told(report.refused);
     Ok(Json(ImportResult {
         is_dry_run,
-        rows: number(report.rows),
+        rows,
         created: report.created,
         existing: report.existing,
-        refused: number(refused),
+        refused,
         cells,
     }))
 }
 
-fn rows_refused(refused: usize, cells: Vec<RefusedCell>) -> Problem {
+/// How many cells were refused, and the first of them.
+#[must_use]
+pub fn told(refused: Vec<BadCell>) -> (u64, Vec<RefusedCell>) {
+    (number(refused.len()), refused.into_iter().take(CELLS_MAX).map(RefusedCell::from).collect())
+}
+
+/// The problem of a file in which cells were refused.
+#[must_use]
+pub fn refused(refused: Vec<BadCell>) -> Problem {
+    let (count, cells) = told(refused);
     let detail = format!(
-        "{refused} cells were refused and nothing was imported. Correct them, then send the file again."
+        "{count} cells were refused and nothing was imported. Correct them, then send the file again."
     );
     let body = Problem::of(422, "cells_refused", detail).into_body();
     Problem::UnprocessableEntity(Json(ProblemBody { cells: Some(cells), ..body }))
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 impl From<BadCell> for RefusedCell {
     fn from(cell: BadCell) -> Self {
         Self {
             sheet: cell.sheet,
-            row: u64::try_from(cell.row).unwrap_or(u64::MAX),
+            row: number(cell.row),
             column: cell.column,
             value: cell.value,
             reason: cell.reason,

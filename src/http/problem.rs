@@ -196,6 +196,7 @@ impl From<Refusal> for Problem {
             Refusal::Duplicate { detail } => Self::of(409, "duplicate", detail),
             Refusal::StockShort { lines } => short(&lines),
             Refusal::OverdueDebt { settlements, total, days_max } => indebted(settlements, total, days_max),
+            Refusal::DepositShort { detail } => Self::of(409, "deposit_short", detail),
             Refusal::SecondPersonNeeded => Self::of(
                 409,
                 "second_person_needed",
@@ -204,6 +205,11 @@ impl From<Refusal> for Problem {
             Refusal::CursorExpired => {
                 Self::of(400, "cursor_expired", "This cursor is not valid any more. Begin again without one.")
             }
+            Refusal::SettingMissing { setting } => Self::of(
+                409,
+                "setting_missing",
+                format!("This needs a setting that is not set. Whoever runs the service sets {setting}."),
+            ),
             Refusal::KeysMissing => Self::of(
                 503,
                 "keys_missing",

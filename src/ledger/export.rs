@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{Datelike, NaiveDate};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use uuid::Uuid;
 
 use super::rules::{AccountKey, AccountKind};
@@ -26,7 +26,7 @@ use text::{Account, Claim, Entry};
 const EXPORTS_MAX: usize = 2;
 
 /// A reader who takes nothing for so long is gone, and the snapshot is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Pieces that wait for the reader.
 const PIECES_WAITING_MAX: usize = 4;
@@ -51,6 +51,16 @@ impl Default for Exports {
     }
 }
 
+impl Exports {
+    /// Leave to write one more file.
+    ///
+    /// Refused with [`Refusal::Busy`] while [`EXPORTS_MAX`] others are under way.
+    pub fn begin(&self) -> Outcome<OwnedSemaphorePermit> {
+        let permit = Arc::clone(&self.0).try_acquire_owned();
+        Ok(permit.map_err(|_| Refusal::Busy { retry_after_seconds: 10 })?)
+    }
+}
+
 /// A ledger on its way, piece by piece. An error in place of a piece means that what came before is not whole.
 pub type Pieces = mpsc::Receiver<Result<String, std::io::Error>>;
 
@@ -67,8 +77,7 @@ pub async fn export(
     let counties = super::counties_of(caller)?;
     let wanted = Wanted { format, counties, from, to };
     check(&wanted)?;
-    let permit = Arc::clone(&app.exports.0).try_acquire_owned();
-    let permit = permit.map_err(|_| Refusal::Busy { retry_after_seconds: 10 })?;
+    let permit = app.exports.begin()?;
     let snapshot = app.db.reader().snapshot().await?;
     let (sender, pieces) = mpsc::channel(PIECES_WAITING_MAX);
     tokio::spawn(async move {

@@ -207,12 +207,14 @@ pub async fn insert_postings(
     Ok(())
 }
 
-/// Moves stored balances and answers how many moved.
+/// Moves stored balances and answers how many moved. A deposit, which is a credit, is never moved beyond zero.
 pub async fn move_balances(txn: &WriteTxn, postings: &[(Uuid, Fen)]) -> Result<u64, DbErr> {
     let columns = [("account_id", ColumnType::Uuid), ("amount_fen", ColumnType::Integer)];
     let sql = format!(
         "update ledger_account as account set balance_fen = account.balance_fen + moved.amount_fen
-         from ({}) as moved where account.id = moved.account_id",
+         from ({}) as moved
+         where account.id = moved.account_id
+           and (account.kind <> 'deposit' or account.balance_fen + moved.amount_fen <= 0)",
         db::set_rows(txn.get_database_backend(), "$1", &columns)
     );
     let rows = postings.iter().map(|(account_id, amount)| vec![db::set_id(*account_id), json!(amount)]);

@@ -122,6 +122,12 @@ pub struct CountyScope {
 }
 
 impl CountyScope {
+    /// Every county there is; no code is 999999.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { from: "000000".to_owned(), before: "999999".to_owned() }
+    }
+
     #[must_use]
     pub fn contains(&self, code: &str) -> bool {
         self.from.as_str() <= code && code < self.before.as_str()

@@ -30,6 +30,11 @@ const FILE_BYTES_MAX: u64 = 64 << 10;
 pub enum Sealed {
     HouseholdPhone,
     HouseholdBankAccount,
+    /// Of the payee a payout was instructed for; the row is the payout's.
+    PayoutPayeeName,
+    PayoutPayeeAccount,
+    /// The account that a payout batch is paid from.
+    PayoutBatchDebtorAccount,
     /// The county's own account.
     StatementAccount,
     /// Of whoever paid or was paid.
@@ -80,6 +85,9 @@ impl Sealed {
         let column = match self {
             Self::HouseholdPhone => "household.phone",
             Self::HouseholdBankAccount => "household.bank_account",
+            Self::PayoutPayeeName => "payout_payee.name",
+            Self::PayoutPayeeAccount => "payout_payee.account",
+            Self::PayoutBatchDebtorAccount => "payout_batch.debtor_account",
             Self::StatementAccount => "bank_statement.account",
             Self::StatementLineAccount => "bank_statement_line.payer_account",
         };

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::allocation::Policy;
 use super::{
-    AllocationView, Filter, LineRequest, LineView, OrderRequest, OrderView, PreviewView, RawAmount, State,
+    AllocationView, Filter, LineRequest, LineView, OrderRequest, OrderView, PaymentMode, PreviewView,
+    RawAmount, State,
 };
 use crate::app::App;
 use crate::http::answers::{Created, Done, idempotency_key};
@@ -35,6 +36,16 @@ pub enum AllocationPolicy {
     Cheapest,
 }
 
+/// Whether goods or money move first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum OrderPaymentMode {
+    /// Delivered, then paid until the settlement is due (先货后款).
+    GoodsFirst,
+    /// Dispatched once the institution's deposit covers it, and paid from that when it is accepted (先款后货).
+    Prepaid,
+}
+
 /// Where an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[oai(rename_all = "snake_case")]
@@ -57,6 +68,8 @@ pub struct NewOrder {
     pub institution_id: Uuid,
     /// `max_min` when it is left out.
     pub policy: Option<AllocationPolicy>,
+    /// `goods_first` when it is left out.
+    pub payment_mode: Option<OrderPaymentMode>,
     #[oai(validator(min_items = 1, max_items = 50))]
     pub lines: Vec<NewOrderLine>,
 }
@@ -103,6 +116,7 @@ pub struct Order {
     pub number: String,
     pub institution_id: Uuid,
     pub policy: AllocationPolicy,
+    pub payment_mode: OrderPaymentMode,
     pub state: OrderState,
     pub amount: Yuan,
     pub placed_at: DateTime<Utc>,
@@ -289,6 +303,7 @@ impl From<NewOrder> for OrderRequest {
         Self {
             institution_id: body.institution_id,
             policy: body.policy.map_or(Policy::MaxMin, Policy::from),
+            payment_mode: body.payment_mode.map(PaymentMode::from).unwrap_or_default(),
             lines: body.lines.into_iter().map(LineRequest::from).collect(),
         }
     }
@@ -334,6 +349,7 @@ impl From<OrderView> for Order {
             number: view.number,
             institution_id: view.institution_id,
             policy: Policy::parse(&view.policy).unwrap_or_default().into(),
+            payment_mode: PaymentMode::parse(&view.payment_mode).unwrap_or_default().into(),
             state: State::parse(&view.state).unwrap_or(State::Placed).into(),
             amount: Yuan(view.amount),
             placed_at: view.placed_at,
@@ -404,6 +420,24 @@ impl From<Policy> for AllocationPolicy {
             Policy::Proportional => Self::Proportional,
             Policy::FewestPickups => Self::FewestPickups,
             Policy::Cheapest => Self::Cheapest,
+        }
+    }
+}
+
+impl From<OrderPaymentMode> for PaymentMode {
+    fn from(mode: OrderPaymentMode) -> Self {
+        match mode {
+            OrderPaymentMode::GoodsFirst => Self::GoodsFirst,
+            OrderPaymentMode::Prepaid => Self::Prepaid,
+        }
+    }
+}
+
+impl From<PaymentMode> for OrderPaymentMode {
+    fn from(mode: PaymentMode) -> Self {
+        match mode {
+            PaymentMode::GoodsFirst => Self::GoodsFirst,
+            PaymentMode::Prepaid => Self::Prepaid,
         }
     }
 }

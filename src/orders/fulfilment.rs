@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::plan::{self, Plan};
-use super::rules::{self, LineRequest, OrderRequest, RawAmount};
+use super::rules::{self, LineRequest, OrderRequest, PaymentMode, RawAmount};
 use super::views::stored_price;
 use super::{move_stock, order_event, part_figures, store};
 use crate::app::App;
@@ -26,6 +26,7 @@ pub struct OrderFacts {
     pub county_code: String,
     pub number: String,
     pub institution_id: Uuid,
+    pub payment_mode: PaymentMode,
     pub state: String,
     pub placed_at: DateTime<Utc>,
 }
@@ -58,12 +59,13 @@ pub struct AcceptedAllocation {
 
 /// The order, whoever asks; the caller checks whose it is.
 pub async fn for_delivery(connection: &impl ConnectionTrait, order_id: Uuid) -> Outcome<Option<OrderFacts>> {
-    let row = store::find_any(connection, order_id).await?;
-    Ok(row.map(|row| OrderFacts {
+    let Some(row) = store::find_any(connection, order_id).await? else { return Ok(None) };
+    Ok(Some(OrderFacts {
         id: row.id,
         county_code: row.county_code,
         number: row.number,
         institution_id: row.institution_id,
+        payment_mode: stored_mode(&row.payment_mode)?,
         state: row.state,
         placed_at: row.placed_at,
     }))
@@ -153,6 +155,10 @@ pub async fn reopen_unpaid(txn: &WriteTxn, settlement_ids: &[Uuid]) -> Outcome<(
     Ok(())
 }
 
+fn stored_mode(name: &str) -> Outcome<PaymentMode> {
+    PaymentMode::parse(name).ok_or_else(|| Failure::Broken(format!("unknown payment mode {name}")))
+}
+
 fn delivered(accepted: &[AcceptedAllocation]) -> Vec<Shift> {
     let mut parts = accepted.to_vec();
     parts.sort_unstable_by_key(|part| part.lot_id);
@@ -195,7 +201,9 @@ async fn replace_missing(
     let requests: Outcome<Vec<LineRequest>> =
         short.iter().map(|line| missing_request(line, missing_of(line.id))).collect();
     let policy = Policy::parse(&order.policy).ok_or_else(|| Failure::Broken("unknown policy".to_owned()))?;
-    let request = OrderRequest { institution_id: order.institution_id, policy, lines: requests? };
+    let payment_mode = stored_mode(&order.payment_mode)?;
+    let request =
+        OrderRequest { institution_id: order.institution_id, policy, payment_mode, lines: requests? };
     let plan = plan::make_locked(app, txn, &request, &order.county_code, now).await?;
     if plan.needs_expired_holds {
         super::expire_due(app, txn, now).await?;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::clock::business_day;
-use crate::db::{Committed, WriteTxn};
+use crate::db::{Change, Committed, WriteTxn};
 use crate::http::page::{Page, PageRequest};
 use crate::idempotency::{self, Kept, Key, Once};
 use crate::lots::stock::{self, Shift};
@@ -25,6 +25,7 @@ pub mod allocation;
 pub mod api;
 mod fulfilment;
 pub mod plan;
+pub mod prepaid;
 pub mod rules;
 mod store;
 mod views;
@@ -34,7 +35,7 @@ pub use fulfilment::{
     mark_dispatched, record_acceptance, reopen_unpaid,
 };
 use plan::Plan;
-pub use rules::{LineRequest, OrderRequest, RawAmount, State};
+pub use rules::{LineRequest, OrderRequest, PaymentMode, RawAmount, State};
 pub use views::{AllocationView, LineView, OrderView, PreviewView};
 
 /// Expired orders that one sweep releases at most; the next sweep takes the rest.
@@ -62,7 +63,7 @@ pub struct PlacedIds {
 pub async fn preview(app: &App, caller: &Caller, request: &OrderRequest) -> Outcome<PreviewView> {
     let county_code = buyers_county(caller, request)?;
     let plan = plan::make(app, app.db.reader(), request, county_code, app.clock.now()).await?;
-    let debt = debt_of(app, app.db.reader(), request.institution_id).await?;
+    let debt = debt_of(app, app.db.reader(), request).await?;
     Ok(PreviewView::of(&plan, debt.is_none()))
 }
 
@@ -97,55 +98,95 @@ async fn place_once(
     let county_code = buyers_county(caller, request)?;
     let next_number = || app.numbers.next(&app.db, Series::PurchaseOrder, county_code, business_day(now));
     // A number is drawn before the transaction, which may be the only writer there can be, and not for a refused order.
-    let (number, txn, plan) = if must_lock {
+    if must_lock {
         let number = next_number().await?;
         let txn = app.db.begin().await?;
-        if let Some(debt) = debt_of(app, &txn, request.institution_id).await? {
+        if let Some(debt) = debt_of(app, &txn, request).await? {
             return Err(debt.into());
         }
-        let plan = plan::make_locked(app, &txn, request, county_code, now).await?;
-        (number, txn, placeable(plan)?)
-    } else {
-        let plan = plan::make(app, app.db.reader(), request, county_code, now).await?;
-        let plan = placeable(plan)?;
-        (next_number().await?, app.db.begin().await?, plan)
-    };
-    if plan.needs_expired_holds {
-        expire_due(app, &txn, now).await?;
+        let plan = placeable(plan::make_locked(app, &txn, request, county_code, now).await?)?;
+        return place_in(txn, app, key, Placing { caller, request, county_code, number, now }, &plan).await;
     }
-    let ids = draw_ids(app, &plan, now);
-    let order = store::NewOrder {
-        ids: &ids,
-        county_code,
-        number: &number,
-        request,
-        placed_by: caller.principal_id,
-        placed_at: now,
-        hold_expires_at: now + TimeDelta::minutes(app.settings.hold_minutes),
-    };
-    let event = order_event("place_order", county_code, ids.order_id, placed_figures(&ids, &plan));
-    let (backend, holds) = (app.db.backend(), holds(&plan));
-    // Nothing is held for who owes too long; the next attempt says so.
-    let due_before = late::too_old_before(business_day(now), app.settings.overdue_block_days);
-    let movement = stock::movement(backend, &holds, true);
-    let movement = late::unless_indebted(movement, request.institution_id, due_before);
-    // The lots first: whoever waits for them has nothing that somebody else waits for.
-    let mut changes = vec![(movement, as_count(holds.len()))];
-    changes.extend(store::additions(backend, &order, &plan)?);
-    changes.push((trail::addition(backend, &app.ids, now, &caller.actor(), vec![event]), 1));
-    let view = OrderView::placed(&order, &plan);
-    idempotency::commit_with(txn, changes, key, now, view).await
+    let plan = placeable(plan::make(app, app.db.reader(), request, county_code, now).await?)?;
+    let placing = Placing { caller, request, county_code, number: next_number().await?, now };
+    if plan.needs_expired_holds {
+        return place_in(app.db.begin().await?, app, key, placing, &plan).await;
+    }
+    let (changes, view) = placing.changes(app, &plan)?;
+    idempotency::commit_at_once(app, changes, key, now, view).await
 }
 
-/// Why an institution may not buy on credit, if it may not.
+/// Places in a transaction that has done something already, or must.
+async fn place_in(
+    txn: WriteTxn,
+    app: &App,
+    key: &Key,
+    placing: Placing<'_>,
+    plan: &Plan,
+) -> Outcome<Committed<Kept<OrderView>>> {
+    if plan.needs_expired_holds {
+        expire_due(app, &txn, placing.now).await?;
+    }
+    let (changes, view) = placing.changes(app, plan)?;
+    idempotency::commit_with(txn, changes, key, placing.now, view).await
+}
+
+/// An order that is about to be placed.
+struct Placing<'a> {
+    caller: &'a Caller,
+    request: &'a OrderRequest,
+    county_code: &'a str,
+    number: String,
+    now: DateTime<Utc>,
+}
+
+impl Placing<'_> {
+    /// All that placing writes, with the number of rows each statement must change, and the order as it then is.
+    fn changes(&self, app: &App, plan: &Plan) -> Outcome<(Vec<(Change, u64)>, OrderView)> {
+        let ids = draw_ids(app, plan, self.now);
+        let order = store::NewOrder {
+            ids: &ids,
+            county_code: self.county_code,
+            number: &self.number,
+            request: self.request,
+            placed_by: self.caller.principal_id,
+            placed_at: self.now,
+            hold_expires_at: self.now + TimeDelta::minutes(app.settings.hold_minutes),
+        };
+        let event = order_event(
+            "place_order",
+            self.county_code,
+            ids.order_id,
+            placed_figures(self.request, &ids, plan),
+        );
+        let (backend, holds) = (app.db.backend(), holds(plan));
+        let mut movement = stock::movement(backend, &holds, true);
+        if self.request.payment_mode == PaymentMode::GoodsFirst {
+            // Nothing is held for who owes too long; the next attempt says so.
+            let due_before = late::too_old_before(business_day(self.now), app.settings.overdue_block_days);
+            movement = late::unless_indebted(movement, self.request.institution_id, due_before);
+        }
+        // The lots first: whoever waits for them has nothing that somebody else waits for.
+        let mut changes = vec![(movement, as_count(holds.len()))];
+        changes.extend(store::additions(backend, &order, plan)?);
+        let actor = self.caller.actor();
+        changes.push((trail::addition(backend, &app.ids, self.now, &actor, vec![event]), 1));
+        Ok((changes, OrderView::placed(&order, plan)))
+    }
+}
+
+/// Why an institution may not buy on credit, if it may not. An order that is paid before delivery is none on credit.
 async fn debt_of(
     app: &App,
     connection: &impl ConnectionTrait,
-    institution_id: Uuid,
+    request: &OrderRequest,
 ) -> Outcome<Option<Refusal>> {
+    if request.payment_mode == PaymentMode::Prepaid {
+        return Ok(None);
+    }
     let days_max = app.settings.overdue_block_days;
     let due_before = late::too_old_before(app.clock.today(), days_max);
-    let (settlements, total) = late::debts(connection, institution_id, due_before).await?;
+    let (settlements, total) = late::debts(connection, request.institution_id, due_before).await?;
     Ok((!settlements.is_empty()).then_some(Refusal::OverdueDebt { settlements, total, days_max }))
 }
 
@@ -402,7 +443,7 @@ fn draw_ids(app: &App, plan: &Plan, now: DateTime<Utc>) -> PlacedIds {
 }
 
 /// Every figure of a placed order, for the trail: what an audit compares the rows with.
-fn placed_figures(ids: &PlacedIds, plan: &Plan) -> serde_json::Value {
+fn placed_figures(request: &OrderRequest, ids: &PlacedIds, plan: &Plan) -> serde_json::Value {
     let lines: Vec<serde_json::Value> = plan
         .lines
         .iter()
@@ -420,7 +461,7 @@ fn placed_figures(ids: &PlacedIds, plan: &Plan) -> serde_json::Value {
             })
         })
         .collect();
-    json!({ "amount_fen": plan.amount(), "lines": lines })
+    json!({ "amount_fen": plan.amount(), "payment_mode": request.payment_mode.as_str(), "lines": lines })
 }
 
 fn part_figures((part, id): (&plan::Part, &Uuid)) -> serde_json::Value {

@@ -19,7 +19,36 @@ const NEEDED_BY_DAYS_MAX: i64 = 730;
 pub struct OrderRequest {
     pub institution_id: Uuid,
     pub policy: Policy,
+    pub payment_mode: PaymentMode,
     pub lines: Vec<LineRequest>,
+}
+
+/// Whether goods or money move first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PaymentMode {
+    /// 先货后款: delivered, then paid until the settlement is due.
+    #[default]
+    GoodsFirst,
+    /// 先款后货: dispatched once the institution's deposit covers it, and paid from that when it is accepted.
+    Prepaid,
+}
+
+impl PaymentMode {
+    pub const ALL: [Self; 2] = [Self::GoodsFirst, Self::Prepaid];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GoodsFirst => "goods_first",
+            Self::Prepaid => "prepaid",
+        }
+    }
+
+    /// Reads the name stored in the database.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == name)
+    }
 }
 
 /// One line as the buyer wrote it.

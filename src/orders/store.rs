@@ -14,6 +14,7 @@ use crate::db::ColumnType::{Boolean, Date, Integer, Text, Uuid as Id};
 use crate::db::{self, Change, WriteTxn};
 use crate::http::page::PageRequest;
 use crate::members::access::{Caller, Scope};
+use crate::money::Fen;
 use crate::refusal::Outcome;
 use crate::settlement;
 
@@ -25,6 +26,7 @@ pub struct OrderRow {
     pub number: String,
     pub institution_id: Uuid,
     pub policy: String,
+    pub payment_mode: String,
     pub state: String,
     pub amount_fen: i64,
     pub placed_at: DateTime<Utc>,
@@ -73,9 +75,9 @@ pub struct AllocationRow {
 }
 
 const ORDER_COLUMNS: &str = "purchase_order.id, purchase_order.county_code, purchase_order.number,
-    purchase_order.institution_id, purchase_order.policy, purchase_order.state, purchase_order.amount_fen,
-    purchase_order.placed_at, purchase_order.hold_expires_at, purchase_order.confirmed_at, purchase_order.ended_at,
-    purchase_order.rating, purchase_order.rating_comment";
+    purchase_order.institution_id, purchase_order.policy, purchase_order.payment_mode, purchase_order.state,
+    purchase_order.amount_fen, purchase_order.placed_at, purchase_order.hold_expires_at, purchase_order.confirmed_at,
+    purchase_order.ended_at, purchase_order.rating, purchase_order.rating_comment";
 
 /// The head of an order that is placed.
 #[derive(Clone, Debug)]
@@ -93,8 +95,8 @@ pub struct NewOrder<'a> {
 pub fn additions(backend: DbBackend, order: &NewOrder<'_>, plan: &Plan) -> Outcome<[(Change, u64); 3]> {
     let sql =
         "insert into purchase_order (id, county_code, number, institution_id, policy, state, amount_fen,
-                                           placed_by, placed_at, hold_expires_at, version)
-               values ($1, $2, $3, $4, $5, 'placed', $6, $7, $8, $9, 1)";
+                                           placed_by, placed_at, hold_expires_at, payment_mode, version)
+               values ($1, $2, $3, $4, $5, 'placed', $6, $7, $8, $9, $10, 1)";
     let values = vec![
         order.ids.order_id.into(),
         order.county_code.into(),
@@ -105,6 +107,7 @@ pub fn additions(backend: DbBackend, order: &NewOrder<'_>, plan: &Plan) -> Outco
         order.placed_by.into(),
         order.placed_at.into(),
         order.hold_expires_at.into(),
+        order.request.payment_mode.as_str().into(),
     ];
     let head = Change { sql: sql.to_owned(), values };
     let rows = plan.lines.iter().zip(&order.ids.lines).flat_map(|(line, (line_id, part_ids))| {
@@ -497,6 +500,39 @@ pub async fn has_open_allocations(connection: &impl ConnectionTrait, order_id: U
     let sql = "select count(*) as count from allocation
                where order_id = $1 and state in ('held', 'confirmed', 'dispatched')";
     Ok(db::row::<Row>(connection, sql, [order_id.into()]).await?.is_some_and(|row| row.count > 0))
+}
+
+#[derive(FromQueryResult)]
+struct AmountRow {
+    amount_fen: i64,
+}
+
+/// What is allocated and neither accepted nor released of the institution's prepaid orders under way, but for one order.
+pub async fn reserved(
+    connection: &impl ConnectionTrait,
+    institution_id: Uuid,
+    except: Option<Uuid>,
+) -> Result<Fen, DbErr> {
+    let (but_for, values) = match except {
+        Some(order_id) => ("and purchase_order.id <> $2", vec![institution_id.into(), order_id.into()]),
+        None => ("", vec![institution_id.into()]),
+    };
+    let sql = format!(
+        "select cast(coalesce(sum(allocation.amount_fen), 0) as bigint) as amount_fen
+         from purchase_order join allocation on allocation.order_id = purchase_order.id
+         where purchase_order.institution_id = $1 and purchase_order.payment_mode = 'prepaid'
+           and purchase_order.state = 'delivering' and allocation.state in ('confirmed', 'dispatched') {but_for}"
+    );
+    let row: Option<AmountRow> = db::row(connection, &sql, values).await?;
+    Ok(row.map_or(Fen::ZERO, |row| Fen::new(row.amount_fen)))
+}
+
+/// What is allocated and neither accepted nor released of an order.
+pub async fn open_amount(connection: &impl ConnectionTrait, order_id: Uuid) -> Result<Fen, DbErr> {
+    let sql = "select cast(coalesce(sum(amount_fen), 0) as bigint) as amount_fen from allocation
+               where order_id = $1 and state in ('held', 'confirmed', 'dispatched')";
+    let row: Option<AmountRow> = db::row(connection, sql, [order_id.into()]).await?;
+    Ok(row.map_or(Fen::ZERO, |row| Fen::new(row.amount_fen)))
 }
 
 /// Stores the rating of an order that has been settled, once.

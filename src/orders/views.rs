@@ -26,6 +26,9 @@ pub struct OrderView {
     pub number: String,
     pub institution_id: Uuid,
     pub policy: String,
+    /// Absent in answers that were stored before orders had one.
+    #[serde(default)]
+    pub payment_mode: String,
     pub state: String,
     pub amount: Fen,
     pub placed_at: DateTime<Utc>,
@@ -89,6 +92,7 @@ impl OrderView {
             number: order.number.to_owned(),
             institution_id: order.request.institution_id,
             policy: order.request.policy.as_str().to_owned(),
+            payment_mode: order.request.payment_mode.as_str().to_owned(),
             state: "placed".to_owned(),
             amount: plan.amount(),
             placed_at: order.placed_at,
@@ -107,6 +111,7 @@ impl OrderView {
             number: row.number,
             institution_id: row.institution_id,
             policy: row.policy,
+            payment_mode: row.payment_mode,
             state: row.state,
             amount: Fen::new(row.amount_fen),
             placed_at: row.placed_at,

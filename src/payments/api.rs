@@ -13,7 +13,9 @@ use crate::http::page::{Listed, page_request};
 use crate::http::problem::Answer;
 use crate::http::scalars::Yuan;
 use crate::members::access::Signed;
+use crate::refusal::Refusal;
 use crate::routes::Tag;
+use crate::settlement::{Target, Targets};
 
 /// Money in.
 #[derive(Debug)]
@@ -31,6 +33,20 @@ pub struct PaymentToRecord {
     /// What the bank or the payer wrote on it.
     #[oai(validator(min_length = 1, max_length = 200))]
     pub reference: String,
+    /// Pay these settlements and no others; whatever is owed, the oldest first, when it is left out.
+    #[oai(validator(min_items = 1, max_items = 100))]
+    pub settlements: Option<Vec<SettlementToPay>>,
+    /// Pay nothing yet: all of it stays on the deposit account. No when it is left out.
+    pub as_deposit: Option<bool>,
+}
+
+/// A settlement that money is for.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct SettlementToPay {
+    pub settlement_id: Uuid,
+    /// Exactly so much of it. Those without an amount share what is left, the oldest first.
+    pub amount: Option<Yuan>,
 }
 
 /// Why something is taken back.
@@ -68,7 +84,8 @@ pub struct Payment {
     pub received_on: NaiveDate,
     pub reference: String,
     pub state: PaymentState,
-    pub recorded_by: Uuid,
+    /// Absent when the service booked it by itself.
+    pub recorded_by: Option<Uuid>,
     pub recorded_at: DateTime<Utc>,
     /// Its entry in the ledger.
     pub entry_id: Uuid,
@@ -81,8 +98,8 @@ pub struct Payment {
 impl Api {
     /// Record a payment
     ///
-    /// Money received by hand, for finance. It pays the institution's settlements, oldest first; what is over stays on
-    /// its deposit account. Needs an `Idempotency-Key`.
+    /// Money received by hand, for finance. It pays the settlements that are named, or else whatever the institution owes,
+    /// the oldest first; what is over stays on its deposit account. Needs an `Idempotency-Key`.
     #[oai(path = "/payments", method = "post", operation_id = "record_payment")]
     async fn record_payment(
         &self,
@@ -96,7 +113,7 @@ impl Api {
             "record_payment",
             &body.0,
         )?;
-        let done = super::record(&self.0, &caller, &key, body.0.into()).await?;
+        let done = super::record(&self.0, &caller, &key, body.0.try_into()?).await?;
         let location = format!("/v1/payments?institution_id={}", done.value.institution_id);
         Ok(Created::once(location, done.is_replay, done.value.into()))
     }
@@ -143,13 +160,34 @@ impl Api {
     }
 }
 
-impl From<PaymentToRecord> for NewPayment {
-    fn from(new: PaymentToRecord) -> Self {
-        Self {
+impl TryFrom<PaymentToRecord> for NewPayment {
+    type Error = Refusal;
+
+    fn try_from(new: PaymentToRecord) -> Result<Self, Refusal> {
+        Ok(Self {
             institution_id: new.institution_id,
             amount: new.amount.0,
             received_on: new.received_on,
             reference: new.reference,
+            targets: targets(new.settlements, new.as_deposit.unwrap_or(false))?,
+        })
+    }
+}
+
+/// What money is for, as a body says it.
+pub fn targets(chosen: Option<Vec<SettlementToPay>>, is_deposit: bool) -> Result<Targets, Refusal> {
+    match (chosen, is_deposit) {
+        (Some(_), true) => {
+            Err(Refusal::invalid("/as_deposit", "either name settlements or leave all of it on the deposit"))
+        }
+        (None, true) => Ok(Targets::Deposit),
+        (None, false) => Ok(Targets::OldestFirst),
+        (Some(chosen), false) => {
+            let target = |one: SettlementToPay| Target {
+                settlement_id: one.settlement_id,
+                amount: one.amount.map(|amount| amount.0),
+            };
+            Ok(Targets::Chosen(chosen.into_iter().map(target).collect()))
         }
     }
 }

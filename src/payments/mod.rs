@@ -7,21 +7,26 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::db::WriteTxn;
 use crate::http::page::{Page, PageRequest};
 use crate::idempotency::{self, Key, Once};
 use crate::ledger::{self, AccountKey, AccountKind, NewEntry};
-use crate::members::access::{Caller, Role, Scope};
+use crate::members::access::{Caller, RegionScope, Role, Scope};
 use crate::money::Fen;
 use crate::numbers::{self, Series};
 use crate::orders;
 use crate::refusal::{Failure, Outcome, Refusal};
-use crate::settlement::{Received, receipts};
-use crate::trail::{self, Event};
+use crate::settlement::deposits::{Reversal, balance, lock as lock_deposit};
+use crate::settlement::{Received, Targets, receipts};
+use crate::trail::{self, Actor, Event};
 
 pub mod api;
+pub mod deposits;
+mod matches;
 mod rules;
 mod store;
 
+pub use matches::{BankLine, MatchKind, book_line};
 pub use rules::State;
 
 /// Money that an institution paid, as somebody who saw it arrive says.
@@ -32,6 +37,8 @@ pub struct NewPayment {
     pub received_on: NaiveDate,
     /// What the bank or the payer wrote on it.
     pub reference: String,
+    /// What it pays; what is over stays on the institution's deposit account.
+    pub targets: Targets,
 }
 
 /// A payment.
@@ -48,18 +55,11 @@ pub struct PaymentView {
     pub received_on: NaiveDate,
     pub reference: String,
     pub state: State,
-    pub recorded_by: Uuid,
+    /// Nobody when the service booked it by itself.
+    pub recorded_by: Option<Uuid>,
     pub entry_id: Uuid,
     pub created_at: DateTime<Utc>,
     pub reversal: Option<Reversal>,
-}
-
-/// Who took a payment back, when and why.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Reversal {
-    pub by: Uuid,
-    pub at: DateTime<Utc>,
-    pub reason: String,
 }
 
 impl PaymentView {
@@ -70,49 +70,68 @@ impl PaymentView {
     }
 }
 
-/// Records money that was received: it pays the institution's settlements, oldest first, and what is over stays on the
-/// institution's deposit account.
+/// Records money that was received, as somebody says who saw it arrive.
 pub async fn record(app: &App, caller: &Caller, key: &Key, new: NewPayment) -> Outcome<Once<PaymentView>> {
     caller.allow(&[Role::Finance])?;
     let region = caller.region()?;
-    let today = app.clock.today();
-    rules::check(new.amount, new.received_on, today)?;
     idempotency::once(app, key, || async {
-        let now = app.clock.now();
         let txn = app.db.begin().await?;
-        let payer = store::find_payer(&txn, region, new.institution_id).await?;
-        let payer = payer.ok_or(Refusal::NotFound("institution"))?;
-        let received = receipts::receive(&txn, payer.id, new.amount).await?;
-        // Before the ledger, as an acceptance locks its order before the accounts too.
-        orders::close_finished(&txn, &received.settlement_ids(), now).await?;
-        let took_more = || Failure::Broken(format!("settlements took more than {}", new.amount));
-        let settled = received.total().ok_or_else(took_more)?;
-        let deposited = rules::left_over(new.amount, settled).ok_or_else(took_more)?;
-        let id = app.ids.next(now);
-        let entry = entry_of(id, &payer, &new, settled, deposited);
-        let payment = PaymentView {
-            id,
-            number: numbers::next_of_paper(&txn, Series::Payment, &payer.county_code, today).await?,
-            entry_id: ledger::post(&txn, app, entry).await?,
-            county_code: payer.county_code,
-            institution_id: payer.id,
-            institution_name: payer.name,
-            amount: new.amount,
-            deposited,
-            received_on: new.received_on,
-            reference: new.reference.clone(),
-            state: State::Recorded,
-            recorded_by: caller.principal_id,
-            created_at: now,
-            reversal: None,
-        };
-        store::insert(&txn, &payment).await?;
-        store::insert_parts(&txn, id, &received).await?;
-        let event = event("record_payment", &payment, None, figures(&payment, &received));
-        trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
-        idempotency::commit(txn, key, now, payment).await
+        let payment = book(&txn, app, &caller.actor(), region, new.clone()).await?;
+        idempotency::commit(txn, key, app.clock.now(), payment).await
     })
     .await
+}
+
+/// Books money that an institution of the region paid: it pays what it is for, and what is over stays on the
+/// institution's deposit account.
+///
+/// Refused when a settlement it is for is not the institution's, is paid, or is to get more than is open of it.
+pub async fn book(
+    txn: &WriteTxn,
+    app: &App,
+    actor: &Actor,
+    region: &RegionScope,
+    new: NewPayment,
+) -> Outcome<PaymentView> {
+    let (now, today) = (app.clock.now(), app.clock.today());
+    rules::check(new.amount, new.received_on, today)?;
+    let payer = store::find_payer(txn, region, new.institution_id).await?;
+    let payer = payer.ok_or(Refusal::NotFound("institution"))?;
+    let received = receipts::receive(txn, payer.id, new.amount, &new.targets).await?;
+    // Before the ledger, as an acceptance locks its order before the accounts too.
+    orders::close_finished(txn, &received.settlement_ids(), now).await?;
+    let took_more = || Failure::Broken(format!("settlements took more than {}", new.amount));
+    let settled = received.total().ok_or_else(took_more)?;
+    let deposited = rules::left_over(new.amount, settled).ok_or_else(took_more)?;
+    let id = app.ids.next(now);
+    let entry = entry_of(id, &payer, &new, settled, deposited);
+    let payment = PaymentView {
+        id,
+        number: numbers::next_of_paper(txn, Series::Payment, &payer.county_code, today).await?,
+        entry_id: ledger::post(txn, app, entry).await?,
+        county_code: payer.county_code,
+        institution_id: payer.id,
+        institution_name: payer.name,
+        amount: new.amount,
+        deposited,
+        received_on: new.received_on,
+        reference: new.reference,
+        state: State::Recorded,
+        recorded_by: actor.principal_id,
+        created_at: now,
+        reversal: None,
+    };
+    store::insert(txn, &payment).await?;
+    store::insert_parts(txn, id, &received).await?;
+    let event = event("record_payment", &payment, None, figures(&payment, &received));
+    trail::record(txn, &app.ids, now, actor, vec![event]).await?;
+    Ok(payment)
+}
+
+/// Whether money of such an amount and day can be booked as a payment at all.
+#[must_use]
+pub fn is_bookable(amount: Fen, received_on: NaiveDate, today: NaiveDate) -> bool {
+    rules::check(amount, received_on, today).is_ok()
 }
 
 /// The payments the caller may see, newest first.
@@ -135,7 +154,10 @@ pub async fn list(
 
 /// Takes a payment back: what it paid is owed again, and the ledger gets the reversed entry.
 ///
-/// Refused with [`Refusal::WrongState`] when it was reversed before or when a part of it is in a payout.
+/// The line of a bank statement that it was matched to is open again.
+///
+/// Refused with [`Refusal::WrongState`] when it was reversed before, when a part of it is in a payout, and when the deposit
+/// it left was used since.
 pub async fn reverse(
     app: &App,
     caller: &Caller,
@@ -158,8 +180,10 @@ pub async fn reverse(
         }
         let after = json!({ "state": payment.state.as_str(), "reason": reason });
         payment.reversal = Some(reversal);
+        take_deposit_back(&txn, &payment).await?;
+        matches::undo(&txn, app, &caller.actor(), &payment).await?;
         let received = store::parts_of(&txn, id).await?;
-        receipts::unreceive(&txn, &received).await?;
+        receipts::unreceive(&txn, "payment", &received).await?;
         orders::reopen_unpaid(&txn, &received.settlement_ids()).await?;
         ledger::reverse(&txn, app, payment.entry_id, app.clock.today()).await?;
         let event = event("reverse_payment", &payment, Some(before), after);
@@ -167,6 +191,20 @@ pub async fn reverse(
         idempotency::commit(txn, key, now, payment).await
     })
     .await
+}
+
+/// Refuses when what the payment left as a deposit is not there any more. Reversed uses have put it back.
+async fn take_deposit_back(txn: &WriteTxn, payment: &PaymentView) -> Outcome<()> {
+    lock_deposit(txn, payment.institution_id).await?;
+    if balance(txn, payment.institution_id).await? >= payment.deposited {
+        return Ok(());
+    }
+    Err(Refusal::WrongState {
+        what: "payment",
+        from: "used from the deposit already, whose uses must be reversed first".to_owned(),
+        attempted: "take it back",
+    }
+    .into())
 }
 
 /// Dr escrow; Cr receivable for what pays settlements, Cr deposit for what is over.

@@ -5,19 +5,24 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::PaymentView;
+use super::matches::Match;
 use super::rules::State;
-use super::{PaymentView, Reversal};
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::http::page::PageRequest;
 use crate::members::access::RegionScope;
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome};
+use crate::settlement::deposits::Reversal;
 use crate::settlement::{FeePart, Received, ReceivedPart};
 
 const COLUMNS: &str = "payment.id, payment.county_code, payment.number, payment.institution_id,
     institution.name as institution_name, payment.amount_fen, payment.deposited_fen, payment.received_on,
     payment.reference, payment.state, payment.recorded_by, payment.entry_id, payment.created_at,
     payment.reversed_by, payment.reversed_at, payment.reversal_reason";
+
+/// Stands in `recorded_by`, which is never null, when the service booked a payment by itself.
+const BY_ITSELF: Uuid = Uuid::nil();
 
 /// Who pays, and in which county.
 #[derive(Debug, FromQueryResult)]
@@ -73,7 +78,7 @@ impl TryFrom<PaymentRow> for PaymentView {
             received_on: row.received_on,
             reference: row.reference,
             state,
-            recorded_by: row.recorded_by,
+            recorded_by: Some(row.recorded_by).filter(|by| *by != BY_ITSELF),
             entry_id: row.entry_id,
             created_at: row.created_at,
             reversal: reversal.map(|((by, at), reason)| Reversal { by, at, reason }),
@@ -151,7 +156,7 @@ pub async fn insert(txn: &WriteTxn, payment: &PaymentView) -> Result<(), DbErr> 
         payment.received_on.into(),
         payment.reference.clone().into(),
         payment.state.as_str().into(),
-        payment.recorded_by.into(),
+        payment.recorded_by.unwrap_or(BY_ITSELF).into(),
         payment.entry_id.into(),
         payment.created_at.into(),
     ];
@@ -227,4 +232,32 @@ pub async fn reverse(txn: &WriteTxn, id: Uuid, reversal: &Reversal) -> Result<bo
                where id = $1 and state = 'recorded'";
     let values = [id.into(), reversal.by.into(), reversal.at.into(), reversal.reason.clone().into()];
     Ok(db::change(txn, sql, values).await? == 1)
+}
+
+/// A line that has a standing match already is refused by the index.
+pub async fn insert_match(txn: &WriteTxn, new: &Match) -> Result<(), DbErr> {
+    let sql = "insert into bank_statement_match (id, county_code, line_id, payment_id, kind, matched_by, matched_at)
+               values ($1, $2, $3, $4, $5, $6, $7)";
+    let values: [Value; 7] = [
+        new.id.into(),
+        new.county_code.clone().into(),
+        new.line.line_id.into(),
+        new.payment_id.into(),
+        new.line.kind.as_str().into(),
+        new.matched_by.into(),
+        new.matched_at.into(),
+    ];
+    db::change(txn, sql, values).await?;
+    Ok(())
+}
+
+/// Ends the standing match of a payment and answers which that was.
+pub async fn end_match(txn: &WriteTxn, payment_id: Uuid, now: DateTime<Utc>) -> Result<Option<Uuid>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+    }
+    let sql = "update bank_statement_match set reversed_at = $2 where payment_id = $1 and reversed_at is null
+               returning id";
+    Ok(db::row::<Row>(txn, sql, [payment_id.into(), now.into()]).await?.map(|row| row.id))
 }

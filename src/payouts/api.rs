@@ -1,133 +1,39 @@
 //! Endpoints: Money out to households.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::payload::Json;
-use poem_openapi::{Enum, Object, OpenApi};
+use poem_openapi::payload::{Binary, Json};
 use uuid::Uuid;
 
-use super::{BankResult, BatchState, BatchView, PayoutView};
+use super::bank_file;
+use super::results::{self, ResultFile};
 use crate::app::App;
 use crate::http::answers::{self, Created, Done};
 use crate::http::body::Body;
 use crate::http::page::{Listed, page_request};
 use crate::http::problem::Answer;
-use crate::http::scalars::Yuan;
+use crate::id::content_hash;
 use crate::members::access::Signed;
-use crate::refusal::Refusal;
 use crate::routes::Tag;
+
+mod shapes;
+
+use shapes::{
+    BankFileAnswer, BankFileFormat, LeftOutHousehold, Payout, PayoutBatch, PayoutBatchToMake,
+    PayoutResultImport, PayoutResults, PayoutState, PayoutsToMark, PayoutsToRetry, parse_results,
+};
 
 /// Money out to households.
 #[derive(Debug)]
 pub struct Api(pub App);
-
-/// What a batch is to hold.
-#[derive(Debug, Object)]
-#[oai(deny_unknown_fields)]
-pub struct PayoutBatchToMake {
-    /// Everything received for sales up to this day; not to come.
-    pub up_to: NaiveDate,
-}
-
-/// What the bank did with payouts of a batch.
-#[derive(Debug, Object)]
-#[oai(deny_unknown_fields)]
-pub struct PayoutResults {
-    /// At most 5000; send the others in another request.
-    #[oai(validator(min_items = 1, max_items = 5000))]
-    pub results: Vec<PayoutResult>,
-}
-
-/// What the bank did with one payout.
-#[derive(Debug, Object)]
-#[oai(deny_unknown_fields)]
-pub struct PayoutResult {
-    pub payout_id: Uuid,
-    pub result: PayoutResultKind,
-    /// Why the money came back; for `returned` only.
-    #[oai(validator(min_length = 1, max_length = 200))]
-    pub reason: Option<String>,
-}
-
-/// Whether the household has the money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[oai(rename_all = "snake_case")]
-pub enum PayoutResultKind {
-    Paid,
-    Returned,
-}
-
-/// How far a batch is: `approved` when the bank is instructed, `executed` when every payout has its result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[oai(rename_all = "snake_case")]
-pub enum PayoutBatchState {
-    Drafted,
-    Approved,
-    Executed,
-}
-
-/// How far a payout is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[oai(rename_all = "snake_case")]
-pub enum PayoutState {
-    Drafted,
-    Instructed,
-    Paid,
-    Returned,
-}
-
-/// Payouts that go to the bank together.
-#[derive(Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct PayoutBatch {
-    pub id: Uuid,
-    /// Six digits.
-    pub county: String,
-    /// Such as `PB-341823-2027-000001`.
-    pub number: String,
-    pub state: PayoutBatchState,
-    pub up_to: NaiveDate,
-    pub amount: Yuan,
-    /// At most 10000.
-    pub payout_count: i64,
-    /// Whether more is payable than one batch holds: make another. Said when the batch is made.
-    pub has_rest: Option<bool>,
-    pub made_by: Uuid,
-    pub made_at: DateTime<Utc>,
-    pub approved_by: Option<Uuid>,
-    pub approved_at: Option<DateTime<Utc>>,
-    pub executed_by: Option<Uuid>,
-    pub executed_at: Option<DateTime<Utc>>,
-    /// All of them, village by village; only when one batch is asked for.
-    pub payouts: Option<Vec<Payout>>,
-}
-
-/// Money out to one household.
-#[derive(Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct Payout {
-    pub id: Uuid,
-    pub household_id: Uuid,
-    /// Of its head, masked.
-    pub household_name: String,
-    /// Twelve digits.
-    pub village: String,
-    pub amount: Yuan,
-    pub state: PayoutState,
-    /// Why the money came back.
-    pub return_reason: Option<String>,
-    /// The ledger entry of the instruction.
-    pub instruction_entry_id: Option<Uuid>,
-    /// The ledger entry of the result.
-    pub result_entry_id: Option<Uuid>,
-}
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Payouts")]
 impl Api {
     /// Make a payout batch
     ///
     /// For finance of the county: everything that was received for sales up to a day and not yet paid out, one payout per
-    /// household, at most 10000; `has_rest` says that another batch is needed. The money is reserved until somebody else
+    /// household, at most 100000; `has_rest` says that another batch is needed. Households without a registered bank
+    /// account, or whose account returned money, are left out and counted. The money is reserved until somebody else
     /// approves. Needs an `Idempotency-Key`.
     #[oai(path = "/payout_batches", method = "post", operation_id = "make_payout_batch")]
     async fn make_payout_batch(
@@ -161,17 +67,54 @@ impl Api {
 
     /// Get a payout batch
     ///
-    /// With all its payouts, for finance, auditors and officers of a county or above. Names are masked.
+    /// With counts and sums of its payouts, for finance, auditors and officers of a county or above.
     #[oai(path = "/payout_batches/:id", method = "get", operation_id = "get_payout_batch")]
     async fn get_payout_batch(&self, caller: Signed, id: Path<Uuid>) -> Answer<Json<PayoutBatch>> {
-        let (batch, payouts) = super::find(&self.0, &caller, id.0).await?;
-        let payouts = payouts.into_iter().map(Payout::from).collect();
-        Ok(Json(PayoutBatch { payouts: Some(payouts), ..batch.into() }))
+        Ok(Json(super::find(&self.0, &caller, id.0).await?.into()))
+    }
+
+    /// List the payouts of a batch
+    ///
+    /// Newest first, for finance, auditors and officers of a county or above. Names and accounts are masked.
+    #[oai(path = "/payout_batches/:id/payouts", method = "get", operation_id = "list_payouts")]
+    async fn list_payouts(
+        &self,
+        caller: Signed,
+        request: &poem::Request,
+        id: Path<Uuid>,
+        /// Only payouts in this state.
+        state: Query<Option<PayoutState>>,
+        limit: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Answer<Listed<Payout>> {
+        let page = page_request(limit.0, cursor.0.as_deref())?;
+        let state = state.0.map(super::PayoutState::from);
+        let payouts = super::list_payouts(&self.0, &caller, id.0, state, page).await?;
+        Ok(Listed::new(payouts.map(Payout::from), request.uri()))
+    }
+
+    /// List whom a batch left out
+    ///
+    /// The households that money waited for and that could not be paid when the batch was made, and why. For finance,
+    /// auditors and officers of a county or above. Names are masked.
+    #[oai(path = "/payout_batches/:id/left_out", method = "get", operation_id = "list_left_out_households")]
+    async fn list_left_out_households(
+        &self,
+        caller: Signed,
+        request: &poem::Request,
+        id: Path<Uuid>,
+        limit: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Answer<Listed<LeftOutHousehold>> {
+        let page = page_request(limit.0, cursor.0.as_deref())?;
+        let left_out = super::list_left_out(&self.0, &caller, id.0, page).await?;
+        Ok(Listed::new(left_out.map(LeftOutHousehold::from), request.uri()))
     }
 
     /// Approve a payout batch
     ///
-    /// By somebody of finance who did not make it: the bank is instructed. Needs an `Idempotency-Key`.
+    /// By somebody of finance who did not make it: the bank is instructed, and names and accounts are fixed as they are
+    /// now. Needs an `Idempotency-Key`.
     #[oai(path = "/payout_batches/:id/approve", method = "post", operation_id = "approve_payout_batch")]
     async fn approve_payout_batch(
         &self,
@@ -203,86 +146,92 @@ impl Api {
         let operation = format!("record_payout_results:{}", id.0);
         let header = idempotency_key.0.as_deref();
         let key = answers::idempotency_key(caller.principal_id, header, &operation, &body.0)?;
-        let results = parse_results(body.0.results)?;
-        let done = super::record_results(&self.0, &caller, &key, id.0, &results).await?;
+        let told = parse_results(body.0.results)?;
+        let done = results::record(&self.0, &caller, &key, id.0, &told).await?;
         Ok(Done::once(done.is_replay, done.value.into()))
     }
-}
 
-fn parse_results(results: Vec<PayoutResult>) -> Result<Vec<(Uuid, BankResult)>, Refusal> {
-    let parsed = results.into_iter().enumerate().map(|(index, result)| {
-        let pointer = format!("/results/{index}/reason");
-        match (result.result, result.reason) {
-            (PayoutResultKind::Paid, None) => Ok((result.payout_id, BankResult::Paid)),
-            (PayoutResultKind::Returned, Some(reason)) => {
-                Ok((result.payout_id, BankResult::Returned { reason }))
-            }
-            (PayoutResultKind::Paid, Some(_)) => {
-                Err(Refusal::invalid(pointer, "only a payout that was returned has a reason"))
-            }
-            (PayoutResultKind::Returned, None) => {
-                Err(Refusal::invalid(pointer, "say why the money came back"))
-            }
-        }
-    });
-    parsed.collect()
-}
-
-impl From<BatchView> for PayoutBatch {
-    fn from(batch: BatchView) -> Self {
-        Self {
-            id: batch.id,
-            county: batch.county_code,
-            number: batch.number,
-            state: batch.state.into(),
-            up_to: batch.up_to,
-            amount: Yuan(batch.amount),
-            payout_count: batch.payout_count,
-            has_rest: batch.has_rest,
-            made_by: batch.made.by,
-            made_at: batch.made.at,
-            approved_by: batch.approved.as_ref().map(|step| step.by),
-            approved_at: batch.approved.map(|step| step.at),
-            executed_by: batch.executed.as_ref().map(|step| step.by),
-            executed_at: batch.executed.map(|step| step.at),
-            payouts: None,
-        }
+    /// Get the file for the bank
+    ///
+    /// For finance: an approved batch as ISO 20022 pain.001.001.09, or as a bank form in xlsx or csv. The same batch gives
+    /// the same bytes every time, and every time the trail says who asked. Names and accounts are in the clear. Needs the
+    /// settings of the account that is paid from. Two at a time.
+    #[oai(path = "/payout_batches/:id/file", method = "get", operation_id = "get_payout_file")]
+    async fn get_payout_file(
+        &self,
+        caller: Signed,
+        id: Path<Uuid>,
+        format: Query<BankFileFormat>,
+    ) -> Answer<BankFileAnswer> {
+        let file = bank_file::write(&self.0, &caller, id.0, format.0.into()).await?;
+        Ok(BankFileAnswer::new(file, format.0))
     }
-}
 
-impl From<PayoutView> for Payout {
-    fn from(payout: PayoutView) -> Self {
-        Self {
-            id: payout.id,
-            household_id: payout.household_id,
-            household_name: payout.masked_name,
-            village: payout.village_code,
-            amount: Yuan(payout.amount),
-            state: payout.state.into(),
-            return_reason: payout.return_reason,
-            instruction_entry_id: payout.instruction_entry_id,
-            result_entry_id: payout.result_entry_id,
-        }
+    /// Import payout results
+    ///
+    /// For finance: the file in which the bank says what became of the batch, pain.002.001.10, or csv or xlsx with the
+    /// columns 业务参考号, 金额 and 处理结果, and optionally 失败原因. Settled is paid, rejected is returned, what is under way
+    /// stays, and what the file does not name is unknown from now on. All of the file or nothing; the same file again
+    /// changes nothing. Needs an `Idempotency-Key`.
+    #[oai(
+        path = "/payout_batches/:id/results/import",
+        method = "post",
+        operation_id = "import_payout_results"
+    )]
+    async fn import_payout_results(
+        &self,
+        caller: Signed,
+        id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<String>>,
+        /// The file is about some payouts of the batch only: those it does not name stay as they are.
+        is_partial: Query<Option<bool>>,
+        file: Binary<Vec<u8>>,
+    ) -> Answer<Done<PayoutResultImport>> {
+        let is_partial = is_partial.0.unwrap_or(false);
+        let operation = format!("import_payout_results:{}:{is_partial}", id.0);
+        let (header, hash) = (idempotency_key.0.as_deref(), content_hash(&file.0));
+        let key = answers::idempotency_key(caller.principal_id, header, &operation, &hash)?;
+        let file = ResultFile { bytes: file.0, hash, is_partial };
+        let done = results::import(&self.0, &caller, &key, id.0, file).await?;
+        Ok(Done::once(done.is_replay, done.value.into()))
     }
-}
 
-impl From<BatchState> for PayoutBatchState {
-    fn from(state: BatchState) -> Self {
-        match state {
-            BatchState::Drafted => Self::Drafted,
-            BatchState::Approved => Self::Approved,
-            BatchState::Executed => Self::Executed,
-        }
+    /// Mark payouts as unknown
+    ///
+    /// For finance: the bank did not say what became of them. They stay so until a result is recorded, and are not paid
+    /// again meanwhile. Needs an `Idempotency-Key`.
+    #[oai(path = "/payout_batches/:id/mark_unknown", method = "post", operation_id = "mark_payouts_unknown")]
+    async fn mark_payouts_unknown(
+        &self,
+        caller: Signed,
+        id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<String>>,
+        body: Body<PayoutsToMark>,
+    ) -> Answer<Done<PayoutBatch>> {
+        let operation = format!("mark_payouts_unknown:{}", id.0);
+        let header = idempotency_key.0.as_deref();
+        let key = answers::idempotency_key(caller.principal_id, header, &operation, &body.0)?;
+        let done = results::mark_unknown(&self.0, &caller, &key, id.0, &body.0.payout_ids).await?;
+        Ok(Done::once(done.is_replay, done.value.into()))
     }
-}
 
-impl From<super::PayoutState> for PayoutState {
-    fn from(state: super::PayoutState) -> Self {
-        match state {
-            super::PayoutState::Drafted => Self::Drafted,
-            super::PayoutState::Instructed => Self::Instructed,
-            super::PayoutState::Paid => Self::Paid,
-            super::PayoutState::Returned => Self::Returned,
-        }
+    /// Allow another try of returned payouts
+    ///
+    /// For finance: the account from which money came back is right after all, so that the household is in the next
+    /// batch again without a change of its account. Needs an `Idempotency-Key`.
+    #[oai(path = "/payout_batches/:id/allow_retry", method = "post", operation_id = "allow_payout_retry")]
+    async fn allow_payout_retry(
+        &self,
+        caller: Signed,
+        id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] idempotency_key: Header<Option<String>>,
+        body: Body<PayoutsToRetry>,
+    ) -> Answer<Done<PayoutBatch>> {
+        let operation = format!("allow_payout_retry:{}", id.0);
+        let header = idempotency_key.0.as_deref();
+        let key = answers::idempotency_key(caller.principal_id, header, &operation, &body.0)?;
+        let retry = (body.0.payout_ids.as_slice(), body.0.reason.as_str());
+        let done = results::allow_retry(&self.0, &caller, &key, id.0, retry).await?;
+        Ok(Done::once(done.is_replay, done.value.into()))
     }
 }

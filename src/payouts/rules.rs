@@ -47,6 +47,15 @@ impl BatchState {
         }
     }
 
+    /// Refuses a file about a batch that the bank was not instructed to pay. One about a batch that has all its results may
+    /// come again.
+    pub fn take_file(self) -> Result<(), Refusal> {
+        match self {
+            Self::Approved | Self::Executed => Ok(()),
+            Self::Drafted => Err(self.refuse("record results of")),
+        }
+    }
+
     /// Refuses results of a batch that the bank was not instructed to pay, or that has them all.
     pub fn take_results(self) -> Result<(), Refusal> {
         match self {
@@ -61,31 +70,134 @@ impl BatchState {
 }
 
 /// How far a payout is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PayoutState {
     Drafted,
     Instructed,
+    /// Instructed, and the bank did not say what became of it. Stored as instructed since when it is not known.
+    Unknown,
     Paid,
     Returned,
 }
 
 impl PayoutState {
-    pub const ALL: [Self; 4] = [Self::Drafted, Self::Instructed, Self::Paid, Self::Returned];
+    pub const ALL: [Self; 5] = [Self::Drafted, Self::Instructed, Self::Unknown, Self::Paid, Self::Returned];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Drafted => "drafted",
             Self::Instructed => "instructed",
+            Self::Unknown => "unknown",
             Self::Paid => "paid",
             Self::Returned => "returned",
+        }
+    }
+
+    /// The state that the database stores and the trail tells.
+    #[must_use]
+    pub const fn stored(self) -> Self {
+        match self {
+            Self::Unknown => Self::Instructed,
+            other => other,
+        }
+    }
+
+    /// Whether the bank was asked to pay and its answer is still open.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Instructed | Self::Unknown)
+    }
+
+    /// Reads a name as [`PayoutState::as_str`] writes it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+/// Why money came back. All but `Other` are about the account: the household is paid again when its account was
+/// corrected, or somebody of finance says that the same is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReturnCode {
+    WrongAccount,
+    ClosedAccount,
+    BlockedAccount,
+    NameMismatch,
+    Other,
+}
+
+impl ReturnCode {
+    pub const ALL: [Self; 5] =
+        [Self::WrongAccount, Self::ClosedAccount, Self::BlockedAccount, Self::NameMismatch, Self::Other];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WrongAccount => "wrong_account",
+            Self::ClosedAccount => "closed_account",
+            Self::BlockedAccount => "blocked_account",
+            Self::NameMismatch => "name_mismatch",
+            Self::Other => "other",
         }
     }
 
     /// Reads the name stored in the database.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == name)
+        Self::ALL.into_iter().find(|code| code.as_str() == name)
+    }
+
+    /// What a bank means by the words it returns money with. Words that are not known mean `Other`.
+    #[must_use]
+    pub fn of_words(reason: &str) -> Self {
+        const WORDS: [(ReturnCode, &[&str]); 4] = [
+            (ReturnCode::ClosedAccount, &["销户", "注销", "已关闭"]),
+            (ReturnCode::NameMismatch, &["户名", "姓名", "名称不符"]),
+            (ReturnCode::BlockedAccount, &["冻结", "止付", "挂失", "睡眠", "状态异常", "受限"]),
+            (ReturnCode::WrongAccount, &["账号", "帐号", "卡号", "账户不存在", "无此账户", "无此户"]),
+        ];
+        let means = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+        WORDS.into_iter().find(|(_, words)| means(words)).map_or(Self::Other, |(code, _)| code)
+    }
+
+    /// What a code of the list `ExternalStatusReason1Code` of ISO 20022 means; those about the payer's account are `Other`.
+    #[must_use]
+    pub fn of_iso(code: &str) -> Self {
+        match code {
+            "AC01" | "AC03" | "AC14" | "AC15" => Self::WrongAccount,
+            "AC04" | "AC07" => Self::ClosedAccount,
+            "AC06" | "AG01" => Self::BlockedAccount,
+            "BE01" => Self::NameMismatch,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Why a household is not in a batch although money waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftOutReason {
+    /// It has no registered bank account.
+    NoAccount,
+    /// The last money to its account came back, and the account is the same.
+    AccountReturned,
+}
+
+impl LeftOutReason {
+    pub const ALL: [Self; 2] = [Self::NoAccount, Self::AccountReturned];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAccount => "no_account",
+            Self::AccountReturned => "account_returned",
+        }
+    }
+
+    /// Reads the name stored in the database.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
     }
 }
 
@@ -95,6 +207,7 @@ pub enum BankResult {
     Paid,
     /// The money came back.
     Returned {
+        code: ReturnCode,
         reason: String,
     },
 }
@@ -112,7 +225,15 @@ impl BankResult {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Paid => None,
-            Self::Returned { reason } => Some(reason),
+            Self::Returned { reason, .. } => Some(reason),
+        }
+    }
+
+    #[must_use]
+    pub const fn return_code(&self) -> Option<ReturnCode> {
+        match self {
+            Self::Paid => None,
+            Self::Returned { code, .. } => Some(*code),
         }
     }
 }
@@ -131,6 +252,19 @@ pub struct Share {
     pub household_id: Uuid,
     pub amount: Fen,
     pub parts: Vec<Due>,
+}
+
+/// The first `lines_max` parts without the household that the cut goes through, whose parts stay together, and whether
+/// something was cut off. A household with more parts than that alone is cut all the same.
+#[must_use]
+pub fn cut(mut due: Vec<Due>, lines_max: usize) -> (Vec<Due>, bool) {
+    let Some(first_cut) = due.get(lines_max).copied() else { return (due, false) };
+    due.truncate(lines_max);
+    let whole = due.iter().rposition(|part| part.household_id != first_cut.household_id);
+    if let Some(last) = whole {
+        due.truncate(last.saturating_add(1));
+    }
+    (due, true)
 }
 
 /// One share per household in the order of their ids, at most `households_max`, and whether something is left for the
@@ -163,29 +297,62 @@ pub struct Instructed {
     pub state: PayoutState,
 }
 
+/// How a payout is called in files for the bank and in their answers: 33 characters, of which the first is a letter, so that
+/// no spreadsheet program takes it for a number.
+#[must_use]
+pub fn end_to_end_id(payout_id: Uuid) -> String {
+    format!("P{}", payout_id.simple())
+}
+
+/// The payout that such a name is of.
+#[must_use]
+pub fn payout_of(end_to_end_id: &str) -> Option<Uuid> {
+    let hex = end_to_end_id.trim().strip_prefix(['P', 'p']).filter(|hex| hex.len() == 32)?;
+    Uuid::try_parse(hex).ok()
+}
+
 /// Puts every result to its payout. Refuses a payout named twice, one of another batch, and one that has its result.
 pub fn matched(
     results: &[(Uuid, BankResult)],
     found: &[Instructed],
 ) -> Result<Vec<(Instructed, BankResult)>, Refusal> {
-    let by_id: HashMap<Uuid, Instructed> = found.iter().map(|payout| (payout.id, *payout)).collect();
-    let mut seen = HashSet::new();
-    let matched = results.iter().enumerate().map(|(index, (payout_id, result))| {
-        let pointer = format!("/results/{index}/payout_id");
-        if !seen.insert(*payout_id) {
-            return Err(Refusal::invalid(pointer, "this payout is named twice"));
-        }
-        match by_id.get(payout_id) {
-            None => Err(Refusal::invalid(pointer, "this is not a payout of this batch")),
-            Some(payout) if payout.state == PayoutState::Instructed => Ok((*payout, result.clone())),
-            Some(payout) => Err(Refusal::WrongState {
-                what: "payout",
-                from: format!("{} ({payout_id})", payout.state.as_str()),
-                attempted: "record a result of",
-            }),
+    let ids: Vec<Uuid> = results.iter().map(|result| result.0).collect();
+    let payouts = named_once(&ids, found, |index| format!("/results/{index}/payout_id"))?;
+    let matched = payouts.into_iter().zip(results).map(|(payout, (_, result))| {
+        if payout.state.is_open() {
+            Ok((payout, result.clone()))
+        } else {
+            Err(payout.refuse("record a result of"))
         }
     });
     matched.collect()
+}
+
+/// The payouts of `ids` in their order. Refuses one named twice and one of another batch; `place` says where one stands.
+pub fn named_once(
+    ids: &[Uuid],
+    found: &[Instructed],
+    place: impl Fn(usize) -> String,
+) -> Result<Vec<Instructed>, Refusal> {
+    let by_id: HashMap<Uuid, Instructed> = found.iter().map(|payout| (payout.id, *payout)).collect();
+    let mut seen = HashSet::new();
+    let named = ids.iter().enumerate().map(|(index, id)| {
+        if !seen.insert(*id) {
+            return Err(Refusal::invalid(place(index), "this payout is named twice"));
+        }
+        let payout = by_id.get(id).copied();
+        payout.ok_or_else(|| Refusal::invalid(place(index), "this is not a payout of this batch"))
+    });
+    named.collect()
+}
+
+impl Instructed {
+    /// The refusal of a step that is not possible in the state of this payout.
+    #[must_use]
+    pub fn refuse(&self, attempted: &'static str) -> Refusal {
+        let from = format!("{} ({})", self.state.as_str(), self.id);
+        Refusal::WrongState { what: "payout", from, attempted }
+    }
 }
 
 #[cfg(test)]
@@ -217,6 +384,34 @@ mod tests {
     fn the_households_beyond_the_most_of_a_batch_are_left_for_the_next() {
         let (shares, has_rest) = gather(&[due(1, 7, 1), due(2, 8, 1), due(3, 9, 1)], 2).unwrap();
         assert_eq!((shares.len(), has_rest), (2, true));
+    }
+
+    #[test]
+    fn a_household_is_in_a_batch_with_all_its_lines_or_not_at_all() {
+        let all = vec![due(1, 7, 1), due(2, 8, 1), due(3, 8, 1), due(4, 9, 1)];
+        assert_eq!(cut(all.clone(), 4), (all.clone(), false));
+        assert_eq!(cut(all.clone(), 3).0.len(), 3);
+        assert_eq!(cut(all.clone(), 2), (all[..1].to_vec(), true));
+        assert_eq!(cut(vec![due(1, 7, 1), due(2, 7, 1)], 1).0.len(), 1, "or it would never be paid");
+    }
+
+    #[test]
+    fn the_words_and_codes_of_banks_say_whether_an_account_must_be_corrected() {
+        for (words, code) in [
+            ("账户已销户", ReturnCode::ClosedAccount),
+            ("户名不符", ReturnCode::NameMismatch),
+            ("账号户名不符", ReturnCode::NameMismatch),
+            ("账户状态异常", ReturnCode::BlockedAccount),
+            ("收款账号错误", ReturnCode::WrongAccount),
+            ("系统繁忙", ReturnCode::Other),
+        ] {
+            assert_eq!(ReturnCode::of_words(words), code, "{words}");
+        }
+        assert_eq!(ReturnCode::of_iso("AC04"), ReturnCode::ClosedAccount);
+        assert_eq!(ReturnCode::of_iso("AM05"), ReturnCode::Other);
+        for code in ReturnCode::ALL {
+            assert_eq!(ReturnCode::parse(code.as_str()), Some(code));
+        }
     }
 
     #[test]

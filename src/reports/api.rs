@@ -12,10 +12,11 @@ use super::income::Wanted;
 use super::income::api::{HouseholdIncome, IncomeReport};
 use super::overdue::api::OverdueReport;
 use super::progress::api::CountyProgress;
+use super::reconciliation::api::ReconciliationReport;
 use super::rules::Period;
 use super::sales::api::SalesReport;
 use super::unsold::api::{UnsoldGrouping, UnsoldReport};
-use super::{coverage, income, overdue, progress, sales, unsold};
+use super::{coverage, income, overdue, progress, reconciliation, sales, unsold};
 use crate::app::App;
 use crate::http::page::{Listed, Page};
 use crate::http::problem::Answer;
@@ -198,6 +199,24 @@ impl Api {
         let asked = overdue::Asked { year: year.0, as_of: as_of.0 };
         let report = overdue::report(&self.0, &caller, asked, region.0.as_deref()).await?;
         Ok(shape(format.0, report, overdue::api::table)?)
+    }
+
+    /// Report accounts against accounts
+    ///
+    /// For finance, auditors and officers of whole counties (账账相符、账实相符): sums of every slice against the ledger at
+    /// the end of a day, the bank reconciliation statement (余额调节表), and every difference that is on the problem list.
+    /// Stored balances are compared when the day is today.
+    #[oai(path = "/reports/reconciliation", method = "get", operation_id = "report_reconciliation")]
+    async fn report_reconciliation(
+        &self,
+        caller: Signed,
+        /// Today when absent.
+        as_of: Query<Option<NaiveDate>>,
+        #[oai(validator(pattern = r"^[0-9]{2,12}$"))] region: Query<Option<String>>,
+        format: Query<Option<ReportFormat>>,
+    ) -> Answer<ReportAnswer<ReconciliationReport>> {
+        let report = reconciliation::report(&self.0, &caller, as_of.0, region.0.as_deref()).await?;
+        Ok(shape(format.0, report, reconciliation::api::table)?)
     }
 
     /// See how far a county has come

@@ -16,6 +16,7 @@ pub mod coverage;
 pub mod income;
 pub mod overdue;
 pub mod progress;
+pub mod reconciliation;
 pub mod rules;
 pub mod sales;
 mod store;

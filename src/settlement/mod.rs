@@ -19,6 +19,7 @@ use crate::refusal::{Failure, Outcome, Refusal};
 use crate::trail::{self, Actor, Event};
 
 pub mod api;
+pub mod deposits;
 mod facts;
 pub mod fees;
 pub mod late;
@@ -29,7 +30,7 @@ mod store;
 pub mod terms;
 
 pub use facts::{income_since, is_unpaid, orders_of};
-pub use rules::{FeePart, Received, ReceivedPart, SettlementState};
+pub use rules::{FeePart, Received, ReceivedPart, SettlementState, TARGETS_MAX, Target, Targets};
 
 /// Lateness is told for so many days ahead, for those who plan when to pay.
 const AS_OF_DAYS_AHEAD_MAX: i64 = 366;

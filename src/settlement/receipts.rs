@@ -1,18 +1,20 @@
 //! Money against settlements: what a payment pays line by line, and what of it goes out to households. Every function
 //! takes the open transaction, changes all its rows in one statement, and refuses when one of them is not as expected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
-use super::rules::{self, Received};
+use super::rules::{self, Received, Targets};
 use crate::db::WriteTxn;
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome, Refusal};
 
 mod store;
+
+pub(super) use store::lock_institution;
 
 /// What of a line was received and not yet paid out, or a part of that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,39 +24,77 @@ pub struct PayableLine {
     pub amount: Fen,
 }
 
-/// Receives `amount` from an institution: the oldest settlement first, within one the households' lines by largest
-/// remainder over what is open, and its fee last. The parts sum to less than `amount` when more was paid than is owed.
-pub async fn receive(txn: &WriteTxn, institution_id: Uuid, amount: Fen) -> Outcome<Received> {
-    store::lock_institution(txn, institution_id).await?;
-    let open = store::open_settlements(txn, institution_id, amount).await?;
-    let received = rules::share(amount, &open).ok_or_else(too_large)?;
+/// Receives `amount` from an institution for `targets`: the oldest settlement first, within one the households' lines by
+/// largest remainder over what is open, and its fee last. The parts sum to less than `amount` when more was paid than
+/// they may take.
+///
+/// Refused when a chosen settlement is not the institution's, is paid, or is to get more than is open of it.
+pub async fn receive(
+    txn: &WriteTxn,
+    institution_id: Uuid,
+    amount: Fen,
+    targets: &Targets,
+) -> Outcome<Received> {
+    lock_institution(txn, institution_id).await?;
+    let (named, open) = match targets {
+        Targets::Deposit => return Ok(Received::default()),
+        Targets::OldestFirst => (HashMap::new(), store::open_settlements(txn, institution_id, amount).await?),
+        Targets::Chosen(chosen) => {
+            let ids: Vec<Uuid> = chosen.iter().map(|target| target.settlement_id).collect();
+            let owed = store::payables(txn, institution_id, &ids).await?;
+            (rules::check_targets(amount, chosen, &owed)?, store::open_settlements_of(txn, &ids).await?)
+        }
+    };
+    let received = rules::share(amount, &named, &open).ok_or_else(too_large)?;
     if !move_received(txn, &received, Direction::In).await? {
         return Err(Failure::Broken("a line was open when read and not when written".to_owned()));
     }
     Ok(received)
 }
 
-/// Takes back what [`receive`] gave. Refused when some of it was paid out to households.
-pub async fn unreceive(txn: &WriteTxn, received: &Received) -> Outcome<()> {
+/// Takes back what [`receive`] gave to `what`. Refused when some of it was paid out to households.
+pub async fn unreceive(txn: &WriteTxn, what: &'static str, received: &Received) -> Outcome<()> {
     if move_received(txn, received, Direction::Out).await? {
         return Ok(());
     }
     Err(Refusal::WrongState {
-        what: "payment",
+        what,
         from: "paid out to households already".to_owned(),
         attempted: "take it back",
     }
     .into())
 }
 
-/// What may be paid out of sales up to a day, household by household.
+/// What a household is owed and cannot be paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub household_id: Uuid,
+    pub amount: Fen,
+    /// Whether it has a registered bank account.
+    pub has_account: bool,
+}
+
+/// What may be paid out of sales up to a day, household by household: to those with a registered bank account that are
+/// not among the `held`.
 pub async fn payable(
     connection: &impl ConnectionTrait,
     county_code: &str,
     up_to: NaiveDate,
+    held: &[Uuid],
     limit: u64,
 ) -> Outcome<Vec<PayableLine>> {
-    Ok(store::payable(connection, county_code, up_to, limit).await?)
+    Ok(store::payable(connection, county_code, up_to, held, limit).await?)
+}
+
+/// What was received for the other households out of the same sales, one sum each.
+pub async fn waiting(
+    connection: &impl ConnectionTrait,
+    county_code: &str,
+    up_to: NaiveDate,
+    held: &[Uuid],
+    limit: u64,
+) -> Outcome<Vec<Waiting>> {
+    Ok(store::waiting(connection, county_code, up_to, held, limit).await?)
 }
 
 /// Notes that parts, as [`payable`] answered them in this transaction, go out to households. When one of them was taken

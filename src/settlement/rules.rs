@@ -1,10 +1,14 @@
 //! What is owed line by line, how far it is paid, and how a payment is shared over lines and fees. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 
 use crate::money::{self, Fen};
+use crate::refusal::Refusal;
+
+/// Settlements that one payment names at most.
+pub const TARGETS_MAX: usize = 100;
 
 /// How far a settlement is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,21 +89,85 @@ impl Received {
     }
 }
 
+/// What an amount that an institution paid is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// Whatever the institution owes, the oldest settlement first.
+    OldestFirst,
+    /// These settlements and no others.
+    Chosen(Vec<Target>),
+    /// Nothing yet: all of it stays on deposit.
+    Deposit,
+}
+
+/// A settlement that is to be paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub settlement_id: Uuid,
+    /// Exactly so much of it; as much as there is when it is left out.
+    pub amount: Option<Fen>,
+}
+
+/// A settlement of the institution as a payment finds it.
+#[derive(Clone, Debug)]
+pub struct Payable {
+    pub settlement_id: Uuid,
+    pub open: Fen,
+}
+
+/// Checks chosen settlements against those the institution has, and answers the amounts that are named. Refused when one
+/// is not the institution's, is paid, stands twice, or is to get more than is open of it, and when all of them are to
+/// get more than `amount`.
+pub fn check_targets(
+    amount: Fen,
+    targets: &[Target],
+    owed: &[Payable],
+) -> Result<HashMap<Uuid, Fen>, Refusal> {
+    if targets.is_empty() || targets.len() > TARGETS_MAX {
+        return Err(Refusal::invalid("/settlements", format!("name 1 to {TARGETS_MAX} settlements")));
+    }
+    let mut seen: HashMap<Uuid, Option<Fen>> = HashMap::new();
+    for (index, target) in targets.iter().enumerate() {
+        let at = |member: &str| format!("/settlements/{index}/{member}");
+        let found = owed.iter().find(|payable| payable.settlement_id == target.settlement_id);
+        let open = found
+            .ok_or_else(|| Refusal::invalid(at("settlement_id"), "this institution has no such settlement"))?
+            .open;
+        if open == Fen::ZERO {
+            return Err(Refusal::invalid(at("settlement_id"), "this settlement is paid in full"));
+        }
+        if target.amount.is_some_and(|part| part <= Fen::ZERO || part > open) {
+            return Err(Refusal::invalid(at("amount"), format!("between 0.01 and the {open} that is open")));
+        }
+        if seen.insert(target.settlement_id, target.amount).is_some() {
+            return Err(Refusal::invalid(at("settlement_id"), "this settlement is named twice"));
+        }
+    }
+    let named: HashMap<Uuid, Fen> = seen.into_iter().filter_map(|(id, part)| Some((id, part?))).collect();
+    if total(named.values().copied()).is_none_or(|sum| sum > amount) {
+        return Err(Refusal::invalid("/settlements", format!("the amounts sum to more than {amount}")));
+    }
+    Ok(named)
+}
+
 /// Adds amounts; none when the sum is beyond what a figure can hold.
 pub fn total(amounts: impl IntoIterator<Item = Fen>) -> Option<Fen> {
     amounts.into_iter().try_fold(Fen::ZERO, Fen::checked_add)
 }
 
 /// Shares `amount` over open settlements in the given order: within one over its lines by largest remainder over what is
-/// open, ties to the earlier line, and to its fee only when all its lines are paid. Nothing gets more than is open; what
-/// is left when all is paid is not in it. None when the sums are beyond what a figure can hold.
-pub fn share(amount: Fen, settlements: &[OpenSettlement]) -> Option<Received> {
-    let mut left = amount;
+/// open, ties to the earlier line, and to its fee only when all its lines are paid. A settlement in `named` gets exactly
+/// its amount; the others share what is left. Nothing gets more than is open; what is left when all is paid is not in it.
+/// None when the sums are beyond what a figure can hold, or when more is named than there is.
+pub fn share(amount: Fen, named: &HashMap<Uuid, Fen>, settlements: &[OpenSettlement]) -> Option<Received> {
+    let mut left = amount.checked_sub(total(named.values().copied())?).filter(|left| *left >= Fen::ZERO)?;
     let mut received = Received::default();
     for settlement in settlements {
         let open: Vec<Fen> = settlement.lines.iter().map(|line| line.open).collect();
+        let exact = named.get(&settlement.id).copied();
+        let reach = exact.unwrap_or(left);
         // A share of at most the whole is at most its weight, also when rounded up: the weights are whole fen.
-        let paid = left.min(total(open.iter().copied())?);
+        let paid = reach.min(total(open.iter().copied())?);
         for (line, part) in settlement.lines.iter().zip(money::split(paid, &open)) {
             if part > Fen::ZERO {
                 received.parts.push(ReceivedPart {
@@ -110,11 +178,12 @@ pub fn share(amount: Fen, settlements: &[OpenSettlement]) -> Option<Received> {
                 });
             }
         }
-        left = left.checked_sub(paid)?;
-        let fee = left.min(settlement.fee_open);
+        let fee = reach.checked_sub(paid)?.min(settlement.fee_open);
         if fee > Fen::ZERO {
             received.fees.push(FeePart { settlement_id: settlement.id, amount: fee });
-            left = left.checked_sub(fee)?;
+        }
+        if exact.is_none() {
+            left = left.checked_sub(paid)?.checked_sub(fee)?;
         }
     }
     Some(received)
@@ -141,7 +210,7 @@ mod tests {
 
     /// The amounts of the parts, and those of the fees.
     fn shared(amount: i64, settlements: &[OpenSettlement]) -> (Vec<i64>, Vec<i64>) {
-        let received = share(Fen::new(amount), settlements).unwrap();
+        let received = share(Fen::new(amount), &HashMap::new(), settlements).unwrap();
         let parts = received.parts.iter().map(|part| part.amount.get());
         (parts.collect(), received.fees.iter().map(|fee| fee.amount.get()).collect())
     }
@@ -169,6 +238,51 @@ mod tests {
         assert_eq!(shared(999, &open), (vec![100, 50, 100], vec![10, 5]));
     }
 
+    fn named(amounts: &[(u128, i64)]) -> HashMap<Uuid, Fen> {
+        amounts.iter().map(|(id, fen)| (Uuid::from_u128(*id), Fen::new(*fen))).collect()
+    }
+
+    #[test]
+    fn a_settlement_gets_the_amount_that_is_named_for_it_and_the_others_what_is_left() {
+        let open = [settlement(1, 0, &[100]), settlement(2, 0, &[100, 200]), settlement(3, 0, &[100])];
+        let received = share(Fen::new(180), &named(&[(2, 90)]), &open).unwrap();
+        let parts: Vec<i64> = received.parts.iter().map(|part| part.amount.get()).collect();
+        assert_eq!(parts, [90, 30, 60], "the third settlement comes too late");
+        assert_eq!(share(Fen::new(89), &named(&[(2, 90)]), &open), None);
+    }
+
+    #[test]
+    fn an_amount_that_is_named_reaches_the_fee_of_its_settlement_and_nothing_beyond() {
+        let open = [settlement(1, 10, &[100]), settlement(2, 5, &[100])];
+        let received = share(Fen::new(210), &named(&[(1, 107)]), &open).unwrap();
+        let parts: Vec<i64> = received.parts.iter().map(|part| part.amount.get()).collect();
+        let fees: Vec<i64> = received.fees.iter().map(|fee| fee.amount.get()).collect();
+        assert_eq!((parts, fees), (vec![100, 100], vec![7, 3]));
+    }
+
+    #[test]
+    fn settlements_that_cannot_be_paid_as_chosen_are_refused_where_they_stand() {
+        let target = |id: u128, amount: Option<i64>| Target {
+            settlement_id: Uuid::from_u128(id),
+            amount: amount.map(Fen::new),
+        };
+        let owed = [(1, 100), (2, 50), (3, 0)]
+            .map(|(id, open)| Payable { settlement_id: Uuid::from_u128(id), open: Fen::new(open) });
+        let check = |targets: &[Target]| match check_targets(Fen::new(120), targets, &owed) {
+            Ok(named) => named.values().map(|fen| fen.get()).sum::<i64>().to_string(),
+            Err(Refusal::Invalid { pointer, .. }) => pointer,
+            Err(other) => panic!("{other:?}"),
+        };
+        assert_eq!(check(&[target(1, None), target(2, Some(50))]), "50");
+        assert_eq!(check(&[]), "/settlements");
+        assert_eq!(check(&[target(4, None)]), "/settlements/0/settlement_id", "of somebody else");
+        assert_eq!(check(&[target(1, None), target(3, None)]), "/settlements/1/settlement_id", "paid");
+        assert_eq!(check(&[target(2, None), target(2, None)]), "/settlements/1/settlement_id", "twice");
+        assert_eq!(check(&[target(2, Some(51))]), "/settlements/0/amount");
+        assert_eq!(check(&[target(2, Some(0))]), "/settlements/0/amount");
+        assert_eq!(check(&[target(1, Some(100)), target(2, Some(21))]), "/settlements", "more than was paid");
+    }
+
     #[test]
     fn owing_nothing_is_paid() {
         assert_eq!(SettlementState::of(Fen::ZERO, Fen::ZERO), SettlementState::Paid);
@@ -186,7 +300,7 @@ mod tests {
         ) {
             let open: Vec<OpenSettlement> =
                 (1_u128..).zip(&opens).map(|(id, (fee, lines))| settlement(id, *fee, lines)).collect();
-            let received = share(Fen::new(amount), &open).unwrap();
+            let received = share(Fen::new(amount), &HashMap::new(), &open).unwrap();
             let all: i64 = opens.iter().map(|(fee, lines)| fee + lines.iter().sum::<i64>()).sum();
             prop_assert_eq!(received.total(), Some(Fen::new(amount.min(all))));
             for part in &received.parts {

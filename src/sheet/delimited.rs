@@ -11,23 +11,30 @@ use super::{Limits, Row, SheetError, Table};
 
 const DELIMITERS: [u8; 3] = *b",\t;";
 
-pub(super) fn read(bytes: &[u8], titles: &Titles, limits: &Limits) -> Result<Table, SheetError> {
-    let text = decode(bytes)?;
-    if text.contains('\0') {
-        return Err(SheetError::NotASheet);
-    }
-    let delimiter = sniff(&text, titles);
-    let mut gather = Gather::new("csv", titles, limits);
-    for_each_record(&text, delimiter, |line, record| {
-        for (column, cell) in record.iter().enumerate() {
-            if gather.put(line, column, cell)? == Flow::Enough {
-                return Ok(Flow::Enough);
-            }
-        }
-        Ok(Flow::More)
-    })?;
+pub(super) fn read(bytes: &[u8], kinds: &[Titles], limits: &Limits) -> Result<(usize, Table), SheetError> {
+    let text = text(bytes)?;
     let mut search = Search::default();
-    search.offer(gather)?.ok_or_else(|| search.refusal())
+    for (kind, titles) in kinds.iter().enumerate() {
+        let mut gather = Gather::new("csv", titles, limits);
+        for_each_record(&text, sniff(&text, titles), |line, record| {
+            for (column, cell) in record.iter().enumerate() {
+                if gather.put(line, column, cell)? == Flow::Enough {
+                    return Ok(Flow::Enough);
+                }
+            }
+            Ok(Flow::More)
+        })?;
+        if let Some(table) = search.offer(gather)? {
+            return Ok((kind, table));
+        }
+    }
+    Err(search.refusal())
+}
+
+/// The text of a file; what holds a NUL is none.
+pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, SheetError> {
+    let text = decode(bytes)?;
+    if text.contains('\0') { Err(SheetError::NotASheet) } else { Ok(text) }
 }
 
 fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, SheetError> {

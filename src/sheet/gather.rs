@@ -128,6 +128,7 @@ pub(super) struct Gather<'a> {
     sheet: String,
     head: Vec<Row>,
     header: Option<(Row, Match)>,
+    above: Vec<Row>,
     rows: Vec<Row>,
     open: Option<Row>,
     closed: usize,
@@ -142,6 +143,7 @@ impl<'a> Gather<'a> {
             sheet: sheet.chars().take(SHEET_NAME_CHARS).collect(),
             head: Vec::new(),
             header: None,
+            above: Vec::new(),
             rows: Vec::new(),
             open: None,
             closed: 0,
@@ -232,6 +234,7 @@ impl<'a> Gather<'a> {
                 column,
             });
         }
+        self.above = std::mem::take(&mut self.head);
         self.header = Some((header, found));
         rest.try_for_each(|row| self.keep(row))?;
         Ok(true)
@@ -248,6 +251,7 @@ impl<'a> Gather<'a> {
                 header: header.cells,
                 header_row: header.number,
                 rows: self.rows,
+                above: self.above,
                 places: found.places,
             }));
         }

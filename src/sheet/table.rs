@@ -19,6 +19,13 @@ pub struct Table {
     pub total: Vec<Cell>,
 }
 
+/// What stands around a table in a workbook: rows above its header and below its total.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    pub above: Vec<Vec<Cell>>,
+    pub below: Vec<Vec<Cell>>,
+}
+
 /// A column; the title is Chinese and names the unit.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
@@ -48,8 +55,15 @@ impl Cell {
         text.map_or(Self::Empty, |text| Self::Text(text.to_owned()))
     }
 
+    /// Whether people expect it at the right edge of its column.
+    #[must_use]
+    pub const fn is_figure(&self) -> bool {
+        matches!(self, Self::Number(_) | Self::Yuan(_) | Self::Kilos(_) | Self::Percent(_))
+    }
+
     /// What a person reads, exact.
-    fn shown(&self) -> String {
+    #[must_use]
+    pub fn shown(&self) -> String {
         match self {
             Self::Empty => String::new(),
             Self::Text(text) | Self::Percent(text) => text.clone(),
@@ -58,6 +72,15 @@ impl Cell {
             Self::Kilos(grams) => show_base(*grams, Measure::Mass),
             Self::Day(day) => day.to_string(),
         }
+    }
+
+    /// The one place where a figure becomes a binary float, as the file format knows no other number: the float nearest to
+    /// the exact decimal. `None` beyond the 15 digits a float keeps; such a figure is written as text rather than wrong.
+    #[must_use]
+    pub fn as_float(&self) -> Option<f64> {
+        let shown = self.shown();
+        let digits = shown.bytes().filter(u8::is_ascii_digit).count();
+        if digits > 15 { None } else { shown.parse().ok() }
     }
 }
 
@@ -92,7 +115,8 @@ pub fn csv(table: &Table) -> Outcome<String> {
 }
 
 /// A leading `'` makes spreadsheet programs take a text as text. Our own numbers need none, also negative ones.
-fn guarded(cell: &Cell) -> String {
+#[must_use]
+pub fn guarded(cell: &Cell) -> String {
     let shown = cell.shown();
     let is_risky = matches!(cell, Cell::Text(_)) && shown.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if is_risky { format!("'{shown}") } else { shown }
@@ -100,36 +124,68 @@ fn guarded(cell: &Cell) -> String {
 
 /// A workbook of one sheet with a frozen header; summed columns end in a formula whose stored result is our own total.
 pub fn xlsx(table: &Table) -> Outcome<Vec<u8>> {
-    write_xlsx(table).map_err(|error| Failure::Broken(error.to_string()))
+    xlsx_within(table, &Frame::default())
 }
 
-fn write_xlsx(table: &Table) -> Result<Vec<u8>, XlsxError> {
+/// The same with rows above and below the table; those above are frozen with the header.
+pub fn xlsx_within(table: &Table, frame: &Frame) -> Outcome<Vec<u8>> {
+    write_xlsx(table, frame).map_err(|error| Failure::Broken(error.to_string()))
+}
+
+fn write_xlsx(table: &Table, frame: &Frame) -> Result<Vec<u8>, XlsxError> {
     let mut workbook = Workbook::new();
     let sheet = workbook.add_worksheet();
+    let formats = Formats::new();
+    let header_row = write_rows(sheet, 0, &frame.above, &formats)?;
     let header = Format::new().set_bold().set_align(FormatAlign::Center);
-    sheet.set_freeze_panes(1, 0)?;
+    let first_row = header_row.saturating_add(1);
+    sheet.set_freeze_panes(first_row, 0)?;
     for (place, column) in (0_u16..).zip(&table.columns) {
         sheet.set_column_width(place, 18)?;
-        sheet.write_string_with_format(0, place, column.title, &header)?;
+        sheet.write_string_with_format(header_row, place, column.title, &header)?;
     }
-    let formats = Formats::new();
-    let mut next_row = 1_u32;
-    for row in &table.rows {
+    let total_row = write_rows(sheet, first_row, &table.rows, &formats)?;
+    write_total(sheet, table, (first_row, total_row), &formats)?;
+    let after_total = if table.total.is_empty() { total_row } else { total_row.saturating_add(1) };
+    write_rows(sheet, after_total, &frame.below, &formats)?;
+    workbook.save_to_buffer()
+}
+
+/// Writes rows from `next_row` on and answers the row behind them.
+fn write_rows(
+    sheet: &mut Worksheet,
+    mut next_row: u32,
+    rows: &[Vec<Cell>],
+    formats: &Formats,
+) -> Result<u32, XlsxError> {
+    for row in rows {
         for (place, cell) in (0_u16..).zip(row) {
-            write_cell(sheet, (next_row, place), cell, &formats)?;
+            write_cell(sheet, (next_row, place), cell, formats)?;
         }
         next_row = next_row.saturating_add(1);
     }
+    Ok(next_row)
+}
+
+/// Sums over the rows from the first one to the one before the total. Rows count from 0 here and from 1 in a formula.
+fn write_total(
+    sheet: &mut Worksheet,
+    table: &Table,
+    (first_row, total_row): (u32, u32),
+    formats: &Formats,
+) -> Result<(), XlsxError> {
     for ((place, cell), column) in (0_u16..).zip(&table.total).zip(&table.columns) {
-        if column.is_summed && next_row > 1 {
+        if column.is_summed && total_row > first_row {
             let letter = rust_xlsxwriter::utility::column_number_to_name(place);
-            let sum = Formula::new(format!("=SUM({letter}2:{letter}{next_row})")).set_result(cell.shown());
-            sheet.write_formula_with_format(next_row, place, sum, formats.of(cell))?;
+            let first = first_row.saturating_add(1);
+            let sum =
+                Formula::new(format!("=SUM({letter}{first}:{letter}{total_row})")).set_result(cell.shown());
+            sheet.write_formula_with_format(total_row, place, sum, formats.of(cell))?;
         } else {
-            write_cell(sheet, (next_row, place), cell, &formats)?;
+            write_cell(sheet, (total_row, place), cell, formats)?;
         }
     }
-    workbook.save_to_buffer()
+    Ok(())
 }
 
 struct Formats {
@@ -170,7 +226,7 @@ fn write_cell(
         Cell::Text(text) => {
             sheet.write_string(row, place, text)?;
         }
-        Cell::Number(_) | Cell::Yuan(_) | Cell::Kilos(_) | Cell::Percent(_) => match as_float(cell) {
+        Cell::Number(_) | Cell::Yuan(_) | Cell::Kilos(_) | Cell::Percent(_) => match cell.as_float() {
             Some(number) => {
                 sheet.write_number_with_format(row, place, number, formats.of(cell))?;
             }
@@ -188,14 +244,6 @@ fn write_cell(
         },
     }
     Ok(())
-}
-
-/// The one place where a figure becomes a binary float, as the file format knows no other number: the float nearest to
-/// the exact decimal. `None` beyond the 15 digits a float keeps; such a figure is written as text rather than wrong.
-fn as_float(cell: &Cell) -> Option<f64> {
-    let shown = cell.shown();
-    let digits = shown.bytes().filter(u8::is_ascii_digit).count();
-    if digits > 15 { None } else { shown.parse().ok() }
 }
 
 fn as_serial_day(day: NaiveDate) -> Option<ExcelDateTime> {
@@ -228,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_figure_beyond_what_a_float_keeps_is_written_as_text() {
-        assert_eq!(as_float(&Cell::Yuan(123_456_789_012_345)), Some(1_234_567_890_123.45));
-        assert_eq!(as_float(&Cell::Yuan(1_234_567_890_123_456)), None);
+        assert_eq!(Cell::Yuan(123_456_789_012_345).as_float(), Some(1_234_567_890_123.45));
+        assert_eq!(Cell::Yuan(1_234_567_890_123_456).as_float(), None);
     }
 }

@@ -28,7 +28,7 @@ const STYLES_MAX: usize = 65_536;
 const SHEET_ROWS: usize = 1_048_576;
 const SHEET_COLUMNS: usize = 16_384;
 
-pub(super) fn read(bytes: &[u8], titles: &Titles, limits: &Limits) -> Result<Table, SheetError> {
+pub(super) fn read(bytes: &[u8], kinds: &[Titles], limits: &Limits) -> Result<(usize, Table), SheetError> {
     let mut package = Package::open(bytes, limits)?;
     let Some(workbook) = package.part("xl/workbook.xml")? else { return Err(SheetError::NotASheet) };
     let book = Book::parse(&workbook)?;
@@ -50,10 +50,12 @@ pub(super) fn read(bytes: &[u8], titles: &Titles, limits: &Limits) -> Result<Tab
     for (name, relation) in book.sheets {
         let Some(path) = targets.get(&relation) else { continue };
         let Some(xml) = package.part(path)? else { continue };
-        let mut gather = Gather::new(&name, titles, limits);
-        read_cells(&xml, &shared, &mut gather)?;
-        if let Some(table) = search.offer(gather)? {
-            return Ok(table);
+        for (kind, titles) in kinds.iter().enumerate() {
+            let mut gather = Gather::new(&name, titles, limits);
+            read_cells(&xml, &shared, &mut gather)?;
+            if let Some(table) = search.offer(gather)? {
+                return Ok((kind, table));
+            }
         }
     }
     Err(search.refusal())

@@ -80,11 +80,34 @@ list_payment_reminders   no        no     yes    yes      yes     yes     yes   
 list_payments            no        no     yes    yes      yes     yes     yes     no
 record_payment           no        no     no     no       no      yes     no      no
 reverse_payment          no        no     no     no       no      yes     no      no
+list_bank_statements     no        no     no     no       no      yes     yes     no
+import_bank_statement    no        no     no     no       no      yes     no      no
+list_bank_statement_lines no       no     no     no       no      yes     yes     no
+get_deposit              no        no     yes    yes      no      yes     yes     no
+use_deposit              no        no     no     no       no      yes     no      no
+list_deposit_uses        no        no     yes    yes      no      yes     yes     no
+reverse_deposit_use      no        no     no     no       no      yes     no      no
+list_match_candidates    no        no     no     no       no      yes     yes     no
+match_bank_statement_line no       no     no     no       no      yes     no      no
+explain_bank_statement_line no     no     no     no       no      yes     no      no
 list_payout_batches      no        no     no     no       yes     yes     yes     no
 make_payout_batch        no        no     no     no       no      yes     no      no
 get_payout_batch         no        no     no     no       yes     yes     yes     no
+list_payouts             no        no     no     no       yes     yes     yes     no
+list_left_out_households no        no     no     no       yes     yes     yes     no
 approve_payout_batch     no        no     no     no       no      yes     no      no
 record_payout_results    no        no     no     no       no      yes     no      no
+list_papers              yes       yes    yes    yes      yes     yes     yes     no
+issue_paper              no        no     no     no       no      yes     no      no
+get_paper                hidden    hidden yes    yes      yes     yes     yes     no
+get_paper_file           hidden    hidden yes    yes      yes     yes     yes     no
+print_paper              hidden    hidden yes    yes      yes     yes     yes     no
+get_invoice_data         no        no     yes    yes      yes     yes     yes     no
+get_monthly_statement    no        no     yes    yes      yes     yes     yes     no
+get_payout_file          no        no     no     no       no      yes     no      no
+import_payout_results    no        no     no     no       no      yes     no      no
+mark_payouts_unknown     no        no     no     no       no      yes     no      no
+allow_payout_retry       no        no     no     no       no      yes     no      no
 list_ledger_accounts     no        no     no     no       no      yes     yes     no
 list_ledger_postings     no        no     no     no       no      yes     yes     no
 get_ledger_entry         no        no     no     no       no      yes     yes     no
@@ -92,8 +115,13 @@ export_ledger            no        no     no     no       no      yes     yes   
 report_sales             no        no     no     no       yes     yes     yes     no
 report_coverage          no        no     no     no       yes     yes     yes     no
 report_income            no        no     no     no       yes     yes     yes     no
+report_reconciliation    no        no     no     no       yes     yes     yes     no
 report_unsold            no        no     no     no       yes     yes     yes     no
 report_overdue           no        no     no     no       yes     yes     yes     no
+list_problems            no        no     no     no       yes     yes     yes     no
+raise_problem            no        no     no     no       yes     yes     no      no
+get_problem              no        no     no     no       yes     yes     yes     no
+close_problem            no        no     no     no       yes     yes     no      no
 list_audit_events        no        no     no     no       no      no      yes     no
 ";
 
@@ -157,13 +185,18 @@ impl Operation {
                 "deliveries" => side.id("delivery"),
                 "settlements" => side.id("settlement"),
                 "payments" => side.id("payment"),
+                "bank_statements" => side.id("bank_statement"),
+                "deposit_uses" => side.id("deposit_use"),
+                "bank_statement_lines" => side.id("bank_line"),
                 "payout_batches" => side.id("payout_batch"),
+                "papers" => side.id("paper"),
+                "problems" => side.id("problem"),
                 "ledger" if self.path.contains("entries") => side.id("ledger_entry"),
                 "ledger" => side.id("ledger_account"),
                 _ => "",
             },
         };
-        let path = self.path.replace("{id}", about).replace("{code}", about);
+        let path = self.path.replace("{id}", about).replace("{code}", about).replace("{month}", "2027-03");
         format!("{}{}", path.replace("{household_id}", side.id("household")), self.query(side))
     }
 
@@ -172,7 +205,8 @@ impl Operation {
             "report_sales" | "report_coverage" | "report_income" => {
                 "?from=2027-01-01&to=2027-03-01".to_owned()
             }
-            "export_ledger" => "?format=csv".to_owned(),
+            "export_ledger" | "get_payout_file" => "?format=csv".to_owned(),
+            "get_paper_file" => "?format=json".to_owned(),
             "get_public_progress" => format!("?region={}", side.home.county),
             _ => String::new(),
         }
@@ -219,10 +253,25 @@ impl Operation {
             "create_fee_rate" => json!({ "from_on": "2027-03-02", "percent": "1", "source": "会议纪要" }),
             "create_payment_term" => json!({ "from_on": "2027-03-02", "days": 45, "source": "合同" }),
             "record_payment" => side.payment(),
-            "reverse_payment" => json!({ "reason": "a wrong payer" }),
+            "reverse_payment" | "reverse_deposit_use" => json!({ "reason": "a wrong payer" }),
+            "use_deposit" => json!({ "amount": "1.00" }),
+            "match_bank_statement_line" => json!({ "institution_id": side.id("institution") }),
+            "explain_bank_statement_line" => json!({ "note": "interest" }),
             "make_payout_batch" => json!({ "up_to": "2027-03-01" }),
+            "raise_problem" => json!({
+                "title": "账户不符", "detail": "存折已注销", "household_id": household, "owner": "officer",
+                "due_on": "2027-03-08",
+            }),
+            "close_problem" => json!({ "evidence": "已更正" }),
             "record_payout_results" => {
                 json!({ "results": [{ "payout_id": side.id("payout"), "result": "paid" }] })
+            }
+            "issue_paper" => {
+                json!({ "kind": "settlement_statement", "settlement_id": side.id("settlement") })
+            }
+            "mark_payouts_unknown" => json!({ "payout_ids": [side.id("payout")] }),
+            "allow_payout_retry" => {
+                json!({ "payout_ids": [side.id("payout")], "reason": "the account is right" })
             }
             _ => return None,
         };

@@ -115,10 +115,10 @@ async fn only_officers_import_households() {
 }
 
 /// A file that is gone when the test ends.
-struct Scratch(PathBuf);
+pub struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new(name: &str, content: &str) -> Self {
+    pub fn new(name: &str, content: &str) -> Self {
         let path = std::env::temp_dir().join(format!("{}-{name}", Uuid::now_v7().simple()));
         std::fs::write(&path, content).unwrap();
         Self(path)
@@ -131,7 +131,7 @@ impl Drop for Scratch {
     }
 }
 
-fn import(world: &World, kind: &str, file: &Scratch, flags: &[&str]) -> Output {
+pub fn import(world: &World, kind: &str, file: &Scratch, flags: &[&str]) -> Output {
     std::process::Command::new(env!("CARGO_BIN_EXE_zhuxiao"))
         .args(["import", kind, file.0.to_str().unwrap()])
         .args(flags)
@@ -143,7 +143,7 @@ fn import(world: &World, kind: &str, file: &Scratch, flags: &[&str]) -> Output {
         .unwrap()
 }
 
-fn outcome(output: &Output) -> (i32, String, String) {
+pub fn outcome(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }

@@ -1,5 +1,10 @@
 //! The specification of /v1/payments, as tests over HTTP.
 
+mod chosen;
+mod deposits;
+
+pub use chosen::for_settlements;
+
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;

@@ -10,7 +10,7 @@ use zhuxiao::money::{Fen, Price};
 use zhuxiao::quantity::Unit;
 use zhuxiao::refusal::{Failure, Outcome, Refusal};
 use zhuxiao::settlement::receipts::{self, PayableLine};
-use zhuxiao::settlement::{self, AcceptedLine, NewSettlement, Received, Settled};
+use zhuxiao::settlement::{self, AcceptedLine, NewSettlement, Received, Settled, Targets};
 use zhuxiao::trail::Actor;
 
 use crate::support::{COUNTY, Person, World};
@@ -168,7 +168,8 @@ impl Market {
         app.db
             .write(|| async {
                 let txn = app.db.begin().await?;
-                let parts = receipts::receive(&txn, self.school, Fen::new(fen)).await?;
+                let parts =
+                    receipts::receive(&txn, self.school, Fen::new(fen), &Targets::OldestFirst).await?;
                 txn.commit(parts).await
             })
             .await
@@ -180,7 +181,7 @@ impl Market {
         app.db
             .write(|| async {
                 let txn = app.db.begin().await?;
-                receipts::unreceive(&txn, parts).await?;
+                receipts::unreceive(&txn, "payment", parts).await?;
                 txn.commit(()).await
             })
             .await
@@ -188,7 +189,7 @@ impl Market {
 
     async fn payable(&self) -> Vec<PayableLine> {
         let today = self.world.clock.today();
-        receipts::payable(self.world.app.db.reader(), COUNTY, today, 100).await.unwrap()
+        receipts::payable(self.world.app.db.reader(), COUNTY, today, &[], 100).await.unwrap()
     }
 
     async fn pay_out(&self, parts: &[PayableLine], back: bool) -> Outcome<()> {
@@ -380,7 +381,7 @@ async fn payments_at_the_same_time_pay_every_line_once() {
             app.db
                 .write(|| async {
                     let txn = app.db.begin().await?;
-                    let parts = receipts::receive(&txn, school, Fen::new(100)).await?;
+                    let parts = receipts::receive(&txn, school, Fen::new(100), &Targets::OldestFirst).await?;
                     txn.commit(parts).await
                 })
                 .await
@@ -411,6 +412,7 @@ async fn a_payment_taken_back_leaves_the_settlement_open() {
 async fn only_what_was_received_is_paid_out_and_only_once() {
     let market = Market::open().await;
     let wang = market.world.household(VILLAGE, "registered").await;
+    market.world.with_account(wang).await;
     market.sold(&[goods(wang, 1000, 100)]).await.unwrap();
     assert_eq!(market.payable().await, []);
     let parts = market.receive(60).await;
@@ -440,10 +442,11 @@ async fn only_what_was_received_is_paid_out_and_only_once() {
 async fn what_was_sold_after_the_day_asked_for_is_not_payable() {
     let market = Market::open().await;
     let wang = market.world.household(VILLAGE, "registered").await;
+    market.world.with_account(wang).await;
     market.sold(&[goods(wang, 1000, 100)]).await.unwrap();
     market.receive(60).await;
     let before: NaiveDate = "2027-02-28".parse().unwrap();
-    let none = receipts::payable(market.world.app.db.reader(), COUNTY, before, 100).await.unwrap();
+    let none = receipts::payable(market.world.app.db.reader(), COUNTY, before, &[], 100).await.unwrap();
     assert_eq!(none, []);
 }
 

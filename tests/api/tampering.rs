@@ -1,11 +1,13 @@
 //! The specification of the audit: consistent books pass, and one fen, gram or piece changed by hand in any table of
 //! the money and stock path is found and the row named.
 
-mod chain;
+pub mod chain;
 mod kinds;
 mod money;
+mod papers;
 mod since;
 mod statements;
+mod swaps;
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
@@ -27,6 +29,8 @@ fn key_columns(table: &str) -> &'static [&'static str] {
         "ledger_posting" => &["entry_id", "line_no"],
         "payment_part" => &["payment_id", "settlement_line_id"],
         "payment_fee_part" => &["payment_id", "settlement_id"],
+        "deposit_use_part" => &["deposit_use_id", "settlement_line_id"],
+        "deposit_use_fee_part" => &["deposit_use_id", "settlement_id"],
         "payout_part" => &["payout_id", "settlement_line_id"],
         "counter" => &["name"],
         _ => &["id"],
@@ -115,6 +119,19 @@ async fn the_command_ends_with_three_and_names_the_row_once_a_gram_was_changed()
     let (code, stdout, _) = audited(world.database_url(), &["--json"]);
     let verdict: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, verdict["findings"][0]["row_id"].as_str()), (Some(3), Some(lot.as_str())));
+}
+
+#[tokio::test]
+async fn the_command_puts_what_it_found_on_the_problem_list_when_asked_to() {
+    let world = chain::books().await;
+    world.execute("update lot set held_base = held_base + 1 where held_base > 0", Vec::new()).await;
+    let (code, _, stderr) = audited(world.database_url(), &["--raise"]);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("1 raised as problems, 0 closed"), "{stderr}");
+    world.execute("update lot set held_base = held_base - 1 where held_base > 0", Vec::new()).await;
+    let (code, _, stderr) = audited(world.database_url(), &["--raise"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("0 raised as problems, 1 closed"), "{stderr}");
 }
 
 #[tokio::test]

@@ -13,11 +13,17 @@ QUERIES = {
     "settlement": """select settlement.id, acceptance.delivery_id from settlement
                      join acceptance on acceptance.id = settlement.acceptance_id""",
     "payment": "select id, state, amount_fen, reference from payment",
+    "deposit_use": "select id, state from deposit_use where order_id is null",
+    # What a prepaid order is paid with has no answer of its own; each order here is accepted once.
+    "deposit_use of an order": """select order_id, count(*) from deposit_use where order_id is not null
+                                  group by order_id having count(*) > 1""",
     "payout_batch": "select id, state from payout_batch",
     "payout": "select id, state from payout where state in ('paid', 'returned')",
+    "unknown payout": "select id, '' from payout where unknown_since is not null and state = 'instructed'",
+    "payout to retry": "select id, '' from payout where retry_allowed_at is not null",
     "idempotency_key": "select key, '' from idempotency_key",
     "ledger_entry": """select kind || case when reverses_id is null then '' else ' reversed' end, count(*)
-                       from ledger_entry group by 1""",
+                       from ledger_entry where source_kind <> 'deposit_use' group by 1""",
 }
 
 
@@ -61,6 +67,14 @@ def reverse_payment(facts, _request, body):
     post(facts, "payment reversed")
 
 
+def use_deposit(facts, _request, body):
+    facts["deposit_use"][body["id"]] = ("recorded",)
+
+
+def reverse_deposit_use(facts, _request, body):
+    facts["deposit_use"][body["id"]] = ("reversed",)
+
+
 def make_payout_batch(facts, _request, body):
     facts["payout_batch"][body["id"]] = ("drafted",)
 
@@ -70,12 +84,21 @@ def approve_payout_batch(facts, _request, body):
     post(facts, "payout_instruction")
 
 
+def mark_payouts_unknown(facts, request, _body):
+    facts["unknown payout"].update({payout: ("",) for payout in request.body["payout_ids"]})
+
+
 def record_payout_results(facts, request, body):
     facts["payout_batch"][body["id"]] = (body["state"],)
     for result in request.body["results"]:
         facts["payout"][result["payout_id"]] = (result["result"],)
+        facts["unknown payout"].pop(result["payout_id"], None)
     for kind in {result["result"] for result in request.body["results"]}:
         post(facts, f"payout_{kind}")
+
+
+def allow_payout_retry(facts, request, _body):
+    facts["payout to retry"].update({payout: ("",) for payout in request.body["payout_ids"]})
 
 
 def post(facts, kind):
@@ -86,8 +109,9 @@ def post(facts, kind):
 WRITES = {
     function.__name__: function
     for function in (
-        place_order, confirm_order, dispatch_delivery, accept_delivery, record_payment, reverse_payment,
-        make_payout_batch, approve_payout_batch, record_payout_results,
+        place_order, confirm_order, dispatch_delivery, accept_delivery, record_payment, reverse_payment, use_deposit,
+        reverse_deposit_use, make_payout_batch, approve_payout_batch, mark_payouts_unknown, record_payout_results,
+        allow_payout_retry,
     )
 }
 

@@ -6,8 +6,15 @@ import datetime
 import uuid
 from dataclasses import dataclass, field
 
-# What may be refused: a payment whose money went out already, and a batch of nothing.
-REFUSALS = {"reverse_payment": {"wrong_state"}, "make_payout_batch": {"invalid_value"}}
+# What may be refused: to take back what went out or was used already, to use a deposit that is not there or for nothing
+# that is owed, to dispatch what is not paid ahead, and a batch of nothing.
+REFUSALS = {
+    "reverse_payment": {"wrong_state"},
+    "reverse_deposit_use": {"wrong_state"},
+    "use_deposit": {"deposit_short", "invalid_value"},
+    "dispatch_delivery": {"deposit_short"},
+    "make_payout_batch": {"invalid_value"},
+}
 
 GRAMS_MAX = 60_000
 FEN_MAX = 400_000
@@ -77,6 +84,7 @@ def trade(county, buyer, dice):
         order = yield Request("place_order", buyer.buyer, "/v1/orders", {
             "institution_id": buyer.institution,
             "policy": dice.choice(["max_min", "proportional", "cheapest", "income_levelling"]),
+            "payment_mode": "prepaid" if dice.happens(25) else "goods_first",
             "lines": [{
                 "product_id": county.product,
                 "quantity": kilos(dice.between(1_000, GRAMS_MAX)),
@@ -91,6 +99,8 @@ def trade(county, buyer, dice):
         delivery = yield Request("dispatch_delivery", county.officer, f"{order_path}/deliveries", {
             "lines": [{"allocation_id": part["id"], "quantity": part["quantity"]} for part in parts],
         })
+        if not delivery.is_done:
+            continue
         yield Request("accept_delivery", buyer.buyer, f"/v1/deliveries/{delivery.answer.body['id']}/acceptance", {
             "lines": [weighed(line, dice) for line in delivery.answer.body["lines"]],
             "witness_account": buyer.approver.account,
@@ -107,44 +117,65 @@ def weighed(line, dice):
 
 
 def money_in(county, finance, dice):
-    """Records what was received, too little as often as too much, and takes some of it back."""
+    """Records what was received, too little as often as too much or ahead, uses deposits, and takes some of it back."""
     while True:
-        fen = dice.between(1, FEN_MAX)
+        institution = dice.choice(county.buyers).institution
         payment = yield Request("record_payment", finance, "/v1/payments", {
-            "institution_id": dice.choice(county.buyers).institution,
-            "amount": f"{fen // 100}.{fen % 100:02}",
+            "institution_id": institution,
+            "amount": yuan(dice.between(1, FEN_MAX)),
             "received_on": str(today()),
             "reference": f"transfer {uuid.uuid4()}",
+            "as_deposit": dice.happens(25),
         })
         if dice.happens(30):
             path = f"/v1/payments/{payment.answer.body['id']}/reverse"
             yield Request("reverse_payment", finance, path, {"reason": "booked twice"})
+        if dice.happens(30):
+            amount = {"amount": yuan(dice.between(1, FEN_MAX // 4))} if dice.happens(50) else {}
+            used = yield Request("use_deposit", finance, f"/v1/institutions/{institution}/deposit/uses", amount)
+            if used.is_done and dice.happens(30):
+                path = f"/v1/deposit_uses/{used.answer.body['id']}/reverse"
+                yield Request("reverse_deposit_use", finance, path, {"reason": "used for another"})
 
 
 def money_out(maker, approver, dice):
-    """Makes batches of what is payable; the bank pays some payouts and returns others, told in one go or in two."""
+    """Makes batches of what is payable; the bank pays some payouts, returns others and does not say of some, told in one
+    go or in two. Money that came back because of the account may go out again."""
     while True:
         batch = yield Request("make_payout_batch", maker, "/v1/payout_batches", {"up_to": str(today())})
         if not batch.is_done:
             continue
         path = f"/v1/payout_batches/{batch.answer.body['id']}"
         yield Request("approve_payout_batch", approver, f"{path}/approve")
-        whole = yield Request("get_payout_batch", maker, path, method="GET")
-        results = [result_of(payout, dice) for payout in whole.answer.body["payouts"]]
+        # A county has fewer households than a page has places.
+        page = yield Request("list_payouts", maker, f"{path}/payouts?limit=200", method="GET")
+        payouts = [payout["id"] for payout in page.answer.body["items"]]
+        if dice.happens(30):
+            yield Request("mark_payouts_unknown", maker, f"{path}/mark_unknown", {"payout_ids": [dice.choice(payouts)]})
+        results = [result_of(payout, dice) for payout in payouts]
         cut = dice.between(0, len(results) - 1)
         for part in filter(None, (results[:cut], results[cut:])):
             yield Request("record_payout_results", maker, f"{path}/results", {"results": part})
+        bounced = [told["payout_id"] for told in results if told.get("return_code") == "closed_account"]
+        if bounced:
+            again = {"payout_ids": bounced, "reason": "the account is right"}
+            yield Request("allow_payout_retry", maker, f"{path}/allow_retry", again)
 
 
 def result_of(payout, dice):
     if dice.happens(20):
-        return {"payout_id": payout["id"], "result": "returned", "reason": "account closed"}
-    return {"payout_id": payout["id"], "result": "paid"}
+        code = dice.choice(["closed_account", "other"])
+        return {"payout_id": payout, "result": "returned", "reason": "sent back", "return_code": code}
+    return {"payout_id": payout, "result": "paid"}
 
 
 def today():
     """The day in Shanghai."""
     return datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8))).date()
+
+
+def yuan(fen):
+    return f"{fen // 100}.{fen % 100:02}"
 
 
 def kilos(base):

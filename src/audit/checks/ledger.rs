@@ -87,6 +87,10 @@ const CALLED_FOR: &str = "
     union all
     select p.entry_id, p.county_code, 'deposit', p.institution_id, -p.deposited_fen from payment p
     union all
+    select u.entry_id, u.county_code, 'deposit', u.institution_id, u.amount_fen from deposit_use u
+    union all
+    select u.entry_id, u.county_code, 'receivable', u.institution_id, -u.amount_fen from deposit_use u
+    union all
     select p.instruction_entry_id, p.county_code, 'payable', p.household_id, p.amount_fen
     from payout p where p.instruction_entry_id is not null
     union all
@@ -108,7 +112,7 @@ fn posting_as_sourced(dialect: Dialect) -> Check {
     Check {
         invariant: 4,
         table: "ledger_posting",
-        what: "a posting is what its settlement, payment or payout calls for",
+        what: "a posting is what its settlement, payment, use of a deposit or payout calls for",
         key: posting_key(dialect, "'missing ' || t.kind"),
         pairs: vec![Pair::new("amount_fen", "t.posted", "t.due")],
         source: format!(
@@ -189,10 +193,11 @@ fn posting_day(dialect: Dialect) -> Check {
 /// Entries of sources that are not known here have postings that nothing calls for, and show there.
 fn entry_as_sourced(dialect: Dialect) -> Check {
     let id = |of: &str| dialect.id_text(of);
-    let source_id = id("coalesce(s.id, p.id, b.id)");
+    let source_id = id("coalesce(s.id, p.id, u.id, b.id)");
     let named = |source: &str| {
         format!(
-            "case when e.source_kind in ('settlement', 'payment', 'payout_batch') then {source} else '' end"
+            "case when e.source_kind in ('settlement', 'payment', 'deposit_use', 'payout_batch') then {source}
+                  else '' end"
         )
     };
     Check {
@@ -205,12 +210,12 @@ fn entry_as_sourced(dialect: Dialect) -> Check {
             Pair::new(
                 "county_code",
                 "e.county_code",
-                "coalesce(s.county_code, p.county_code, b.county_code)",
+                "coalesce(s.county_code, p.county_code, u.county_code, b.county_code)",
             ),
             Pair::new(
                 "occurred_on",
                 "e.occurred_on",
-                "case when e.reverses_id is null then coalesce(s.settled_on, p.received_on, e.occurred_on)
+                "case when e.reverses_id is null then coalesce(s.settled_on, p.received_on, u.used_on, e.occurred_on)
                       when original.occurred_on > e.occurred_on then original.occurred_on
                       else e.occurred_on end",
             ),
@@ -218,13 +223,14 @@ fn entry_as_sourced(dialect: Dialect) -> Check {
                 "kind",
                 "e.kind",
                 "case e.source_kind when 'settlement' then 'acceptance' when 'payment' then 'payment'
-                      else step.kind end",
+                      when 'deposit_use' then 'deposit_use' else step.kind end",
             ),
         ],
         source: format!(
             "ledger_entry e
              left join settlement s on e.source_kind = 'settlement' and s.id = e.source_id
              left join payment p on e.source_kind = 'payment' and p.id = e.source_id
+             left join deposit_use u on e.source_kind = 'deposit_use' and u.id = e.source_id
              left join payout_batch b on e.source_kind = 'payout_batch' and b.id = e.source_id
              left join ledger_entry original on original.id = e.reverses_id
              left join (
@@ -354,20 +360,21 @@ fn payout_entry(dialect: Dialect) -> Check {
     }
 }
 
-/// A returned payout is an entry of its own kind; payments alone are taken back by reversal.
+/// A returned payout is an entry of its own kind; payments and uses of deposits alone are taken back by reversal.
 fn reversal_named(dialect: Dialect) -> Check {
     Check {
         invariant: 3,
         table: "ledger_entry",
-        what: "a reversing entry belongs to a payment that was reversed",
+        what: "a reversing entry belongs to a payment or a use of a deposit that was reversed",
         key: dialect.id_text("e.id"),
         pairs: vec![Pair::new(
             "reverses_id",
             dialect.id_text("e.reverses_id"),
-            dialect.id_text("p.entry_id"),
+            dialect.id_text("coalesce(p.entry_id, u.entry_id)"),
         )],
         source: format!(
             "ledger_entry e left join payment p on p.entry_id = e.reverses_id and p.state = 'reversed'
+             left join deposit_use u on u.entry_id = e.reverses_id and u.state = 'reversed'
              where e.reverses_id is not null and {}",
             dialect.only(Touched::Entry, "e.id")
         ),

@@ -1,10 +1,13 @@
 //! The list of checks: what is recomputed, from which rows. A check is one set-based, read-only statement that answers
 //! only the rows that differ, so that its memory is bounded whatever the size of the database.
 
+mod deposits;
 mod ledger;
+mod matches;
 mod orders;
 mod papers;
 mod payments;
+mod payouts;
 mod settlements;
 mod statements;
 mod stock;
@@ -74,8 +77,8 @@ impl Check {
     }
 }
 
-/// Every check, in the order of the goods: stock, orders, settlements, payments, statements, terms, ledger, papers,
-/// trail.
+/// Every check, in the order of the goods: stock, orders, settlements, payments, deposits, payouts, statements, matches,
+/// terms, ledger, papers, trail.
 #[must_use]
 pub fn all(dialect: Dialect) -> Vec<Check> {
     [
@@ -83,7 +86,10 @@ pub fn all(dialect: Dialect) -> Vec<Check> {
         orders::checks(dialect),
         settlements::checks(dialect),
         payments::checks(dialect),
+        deposits::checks(dialect),
+        payouts::checks(dialect),
         statements::checks(dialect),
+        matches::checks(dialect),
         terms::checks(dialect),
         ledger::checks(dialect),
         papers::checks(dialect),

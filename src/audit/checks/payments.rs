@@ -24,7 +24,7 @@ pub fn checks(dialect: Dialect) -> Vec<Check> {
         as_last_worded(dialect, "payment", "received_on", "a payment came on the day written to the trail"),
         as_last_worded(dialect, "payment", "state", "a payment stands or not as last written to the trail"),
         part_as_written(dialect, "payment_part", "payment"),
-        part_of_settlement(dialect),
+        part_of_settlement(dialect, "payment_part", "payment"),
         payout_sum(dialect),
         as_last_written(dialect, "payout", "amount_fen", "a payout's amount is the one written to the trail"),
         as_last_named(dialect, "payout", "batch_id", "a payout is in the batch written to the trail"),
@@ -89,7 +89,7 @@ fn payment_sum(dialect: Dialect) -> Check {
 }
 
 /// Parts have no id of their own: their key is `whole/settlement line`.
-fn part_as_written(dialect: Dialect, table: &'static str, whole: &'static str) -> Check {
+pub(super) fn part_as_written(dialect: Dialect, table: &'static str, whole: &'static str) -> Check {
     let parts = dialect.items("event.after_json", "parts", "item");
     let (line, amount) =
         (dialect.id("item.value", "settlement_line_id"), integer("item.value", "amount_fen"));
@@ -116,27 +116,27 @@ fn part_as_written(dialect: Dialect, table: &'static str, whole: &'static str) -
     }
 }
 
-fn part_of_settlement(dialect: Dialect) -> Check {
+pub(super) fn part_of_settlement(dialect: Dialect, table: &'static str, whole: &'static str) -> Check {
     let ids = |column, stored: &str, recomputed: &str| {
         Pair::new(column, dialect.id_text(stored), dialect.id_text(recomputed))
     };
     Check {
         invariant: 4,
-        table: "payment_part",
+        table,
         what: "a part of a payment settles a line of the settlement it names, of the institution that paid",
         key: format!(
             "{} || '/' || {}",
-            dialect.id_text("part.payment_id"),
+            dialect.id_text(&format!("part.{whole}_id")),
             dialect.id_text("part.settlement_line_id")
         ),
         pairs: vec![
             ids("settlement_id", "part.settlement_id", "l.settlement_id"),
-            ids("payment_id", "p.institution_id", "l.institution_id"),
+            ids("institution_id", "p.institution_id", "l.institution_id"),
         ],
         source: format!(
-            "payment_part part left join payment p on p.id = part.payment_id
+            "{table} part left join {whole} p on p.id = part.{whole}_id
              left join settlement_line l on l.id = part.settlement_line_id where {}",
-            dialect.only(Touched::Payment, "part.payment_id")
+            only_of_table(dialect, whole, &format!("part.{whole}_id"))
         ),
     }
 }

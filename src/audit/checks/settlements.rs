@@ -160,17 +160,24 @@ fn line_received(dialect: Dialect) -> Check {
     Check {
         invariant: 5,
         table: "settlement_line",
-        what: "what was received for a line is the sum of its parts of payments that stand",
+        what: "what was received for a line is the sum of its parts of payments and of uses of deposits that stand",
         key: dialect.id_text("l.id"),
         pairs: vec![Pair::new("received_fen", "l.received_fen", "coalesce(t.amount, 0)")],
         source: format!(
             "settlement_line l left join (
-                select part.settlement_line_id, {amount} as amount
-                from payment_part part join payment p on p.id = part.payment_id
-                where p.state = 'recorded' and {} group by part.settlement_line_id
-             ) t on t.settlement_line_id = l.id where {}",
-            dialect.only(Touched::SettlementLine, "part.settlement_line_id"),
-            dialect.only(Touched::SettlementLine, "l.id")
+                select part.settlement_line_id, {amount} as amount from (
+                    select paid.settlement_line_id, paid.amount_fen
+                    from payment_part paid join payment p on p.id = paid.payment_id
+                    where p.state = 'recorded' and {paid}
+                    union all
+                    select used.settlement_line_id, used.amount_fen
+                    from deposit_use_part used join deposit_use u on u.id = used.deposit_use_id
+                    where u.state = 'recorded' and {used}
+                ) part group by part.settlement_line_id
+             ) t on t.settlement_line_id = l.id where {lines}",
+            paid = dialect.only(Touched::SettlementLine, "paid.settlement_line_id"),
+            used = dialect.only(Touched::SettlementLine, "used.settlement_line_id"),
+            lines = dialect.only(Touched::SettlementLine, "l.id")
         ),
     }
 }

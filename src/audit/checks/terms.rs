@@ -3,7 +3,7 @@
 
 use super::super::dialect::{Dialect, integer, sum};
 use super::super::touched::Touched;
-use super::{Check, Pair, as_last_named, as_last_worded, as_last_written};
+use super::{Check, Pair, as_last_named, as_last_worded, as_last_written, only_of_table};
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
     vec![
@@ -16,8 +16,10 @@ pub fn checks(dialect: Dialect) -> Vec<Check> {
         ),
         fee_by_rate(dialect),
         fee_received(dialect),
-        fee_part_as_written(dialect),
-        fee_part_of_payer(dialect),
+        fee_part_as_written(dialect, "payment_fee_part", "payment"),
+        fee_part_of_payer(dialect, "payment_fee_part", "payment"),
+        fee_part_as_written(dialect, "deposit_use_fee_part", "deposit_use"),
+        fee_part_of_payer(dialect, "deposit_use_fee_part", "deposit_use"),
         as_last_written(dialect, "payment_term", "days", "a payment term is the one written to the trail"),
         as_last_worded(
             dialect,
@@ -74,63 +76,74 @@ fn fee_received(dialect: Dialect) -> Check {
     Check {
         invariant: 5,
         table: "settlement",
-        what: "what was received of a fee is the sum of its parts of payments that stand",
+        what: "what was received of a fee is the sum of its parts of payments and of uses of deposits that stand",
         key: dialect.id_text("s.id"),
         pairs: vec![Pair::new("fee_received_fen", "s.fee_received_fen", "coalesce(t.amount, 0)")],
         source: format!(
             "settlement s left join (
-                select part.settlement_id, {amount} as amount
-                from payment_fee_part part join payment p on p.id = part.payment_id
-                where p.state = 'recorded' and {} group by part.settlement_id
-             ) t on t.settlement_id = s.id where {}",
-            dialect.only(Touched::Settlement, "part.settlement_id"),
-            dialect.only(Touched::Settlement, "s.id")
+                select part.settlement_id, {amount} as amount from (
+                    select paid.settlement_id, paid.amount_fen
+                    from payment_fee_part paid join payment p on p.id = paid.payment_id
+                    where p.state = 'recorded' and {paid}
+                    union all
+                    select used.settlement_id, used.amount_fen
+                    from deposit_use_fee_part used join deposit_use u on u.id = used.deposit_use_id
+                    where u.state = 'recorded' and {used}
+                ) part group by part.settlement_id
+             ) t on t.settlement_id = s.id where {settlements}",
+            paid = dialect.only(Touched::Settlement, "paid.settlement_id"),
+            used = dialect.only(Touched::Settlement, "used.settlement_id"),
+            settlements = dialect.only(Touched::Settlement, "s.id")
         ),
     }
 }
 
-/// `payment/settlement`: a fee part has no id of its own.
-fn fee_part_key(dialect: Dialect) -> String {
-    format!("{} || '/' || {}", dialect.id_text("part.payment_id"), dialect.id_text("part.settlement_id"))
+/// `whole/settlement`: a fee part has no id of its own.
+fn fee_part_key(dialect: Dialect, whole: &str) -> String {
+    format!(
+        "{} || '/' || {}",
+        dialect.id_text(&format!("part.{whole}_id")),
+        dialect.id_text("part.settlement_id")
+    )
 }
 
-fn fee_part_as_written(dialect: Dialect) -> Check {
+fn fee_part_as_written(dialect: Dialect, table: &'static str, whole: &'static str) -> Check {
     let fees = dialect.items("event.after_json", "fees", "item");
     let (settlement, amount) =
         (dialect.id("item.value", "settlement_id"), integer("item.value", "amount_fen"));
     Check {
         invariant: 8,
-        table: "payment_fee_part",
-        what: "what a payment paid of a fee is what was written to the trail",
-        key: fee_part_key(dialect),
+        table,
+        what: "what was paid of a fee is what was written to the trail",
+        key: fee_part_key(dialect, whole),
         pairs: vec![Pair::new("amount_fen", "part.amount_fen", "claim.amount_fen")],
         source: format!(
-            "payment_fee_part part left join (
+            "{table} part left join (
                 select event.subject_id, {settlement} as settlement_id, {amount} as amount_fen
-                from audit_event event {fees} where event.subject_kind = 'payment' and {}
-             ) claim on claim.subject_id = part.payment_id and claim.settlement_id = part.settlement_id
+                from audit_event event {fees} where event.subject_kind = '{whole}' and {}
+             ) claim on claim.subject_id = part.{whole}_id and claim.settlement_id = part.settlement_id
              where {}",
-            dialect.only(Touched::Payment, "event.subject_id"),
-            dialect.only(Touched::Payment, "part.payment_id")
+            only_of_table(dialect, whole, "event.subject_id"),
+            only_of_table(dialect, whole, &format!("part.{whole}_id"))
         ),
     }
 }
 
-fn fee_part_of_payer(dialect: Dialect) -> Check {
+fn fee_part_of_payer(dialect: Dialect, table: &'static str, whole: &'static str) -> Check {
     Check {
         invariant: 4,
-        table: "payment_fee_part",
-        what: "a payment pays fees of settlements of the institution that paid",
-        key: fee_part_key(dialect),
+        table,
+        what: "money pays fees of settlements of the institution that paid",
+        key: fee_part_key(dialect, whole),
         pairs: vec![Pair::new(
-            "payment_id",
+            "institution_id",
             dialect.id_text("p.institution_id"),
             dialect.id_text("s.institution_id"),
         )],
         source: format!(
-            "payment_fee_part part left join payment p on p.id = part.payment_id
+            "{table} part left join {whole} p on p.id = part.{whole}_id
              left join settlement s on s.id = part.settlement_id where {}",
-            dialect.only(Touched::Payment, "part.payment_id")
+            only_of_table(dialect, whole, &format!("part.{whole}_id"))
         ),
     }
 }

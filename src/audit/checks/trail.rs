@@ -2,10 +2,10 @@
 
 use super::super::dialect::Dialect;
 use super::super::touched::Touched;
-use super::{Check, Pair, only_of_table};
+use super::{Check, Pair, as_last_worded, only_of_table};
 
 /// Tables whose every row was announced by an event about it.
-const ANNOUNCED: [&str; 15] = [
+const ANNOUNCED: [&str; 19] = [
     "household",
     "institution",
     "product",
@@ -21,6 +21,10 @@ const ANNOUNCED: [&str; 15] = [
     "fee_rate",
     "payment_term",
     "payment_reminder",
+    "payout_left_out",
+    "paper",
+    "paper_print",
+    "problem",
 ];
 
 /// A sealed value holds a nonce of 12 bytes and a tag of 16 besides the value: anything shorter is not sealed.
@@ -28,8 +32,15 @@ const SEALED_CHARS_MIN: u8 = 38;
 
 pub fn checks(dialect: Dialect) -> Vec<Check> {
     let mut checks: Vec<Check> = ANNOUNCED.into_iter().map(|table| announced(dialect, table)).collect();
+    checks.push(as_last_worded(
+        dialect,
+        "problem",
+        "state",
+        "a problem is open or closed as last written to the trail",
+    ));
     checks.push(told_before(dialect));
     checks.push(sealed(dialect));
+    checks.push(sealed_payees(dialect));
     checks
 }
 
@@ -75,18 +86,29 @@ fn told_before(dialect: Dialect) -> Check {
 
 /// Names the row and never shows the value.
 fn sealed(dialect: Dialect) -> Check {
-    let is_sealed = |column: &str| {
-        format!("case when length(h.{column}) < {SEALED_CHARS_MIN} then 'in the clear' else 'sealed' end")
-    };
     Check {
         invariant: 9,
         table: "household",
         what: "phones and bank accounts are encrypted at rest",
         key: dialect.id_text("h.id"),
-        pairs: vec![
-            Pair::new("phone_sealed", is_sealed("phone_sealed"), "'sealed'"),
-            Pair::new("bank_account_sealed", is_sealed("bank_account_sealed"), "'sealed'"),
-        ],
+        pairs: vec![is_sealed("phone_sealed", "h"), is_sealed("bank_account_sealed", "h")],
         source: format!("household h where {}", dialect.only(Touched::Household, "h.id")),
     }
+}
+
+fn sealed_payees(dialect: Dialect) -> Check {
+    Check {
+        invariant: 9,
+        table: "payout_payee",
+        what: "names and accounts of payees are encrypted at rest",
+        key: dialect.id_text("f.payout_id"),
+        pairs: vec![is_sealed("name_sealed", "f"), is_sealed("account_sealed", "f")],
+        source: format!("payout_payee f where {}", dialect.only(Touched::Payout, "f.payout_id")),
+    }
+}
+
+fn is_sealed(column: &'static str, table: &str) -> Pair {
+    let length = format!("length({table}.{column})");
+    let stored = format!("case when {length} < {SEALED_CHARS_MIN} then 'in the clear' else 'sealed' end");
+    Pair::new(column, stored, "'sealed'")
 }

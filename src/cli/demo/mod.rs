@@ -12,6 +12,7 @@ use crate::id::Ids;
 use crate::settings::Settings;
 use crate::trail::{self, Actor, Event};
 
+mod bank;
 mod calendar;
 mod county;
 mod data;
@@ -97,7 +98,7 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<(), Ended> {
             "the audit of the demo found differences; see `zhuxiao audit`".to_owned(),
         ));
     }
-    if args.no_serve { Ok(()) } else { open_shop(settings).await }
+    if args.no_serve { Ok(()) } else { open_shop(with_account(settings)).await }
 }
 
 /// Fills an empty database; leaves one that holds a demo as it is.
@@ -109,7 +110,7 @@ pub async fn prepare(settings: &Settings, wanted: Wanted, progress: Progress) ->
     let calendar = Calendar::before(Clock::System.today());
     let clock = Clock::manual(at(calendar.start(), 8, 0));
     let stage = Stage {
-        app: App::open(settings.clone(), clock, Ids::seeded(wanted.seed)).await?,
+        app: App::open(with_account(settings.clone()), clock, Ids::seeded(wanted.seed)).await?,
         seed: wanted.seed,
         calendar,
         data: Embedded::read().map_err(|error| Ended::Failed(error.to_string()))?,
@@ -127,6 +128,15 @@ pub async fn prepare(settings: &Settings, wanted: Wanted, progress: Progress) ->
     stage.progress.end();
     stage.app.db.close().await?;
     Ok(Prepared { summary, was_there })
+}
+
+/// The settings with an account to pay from.
+fn with_account(mut settings: Settings) -> Settings {
+    let [account, name, bank] = bank::ACCOUNT.map(str::to_owned);
+    settings.escrow_account.get_or_insert(account);
+    settings.escrow_account_name.get_or_insert(name);
+    settings.escrow_account_bank.get_or_insert(bank);
+    settings
 }
 
 /// The facts of the demo that this database holds; nothing when it is empty.
@@ -163,7 +173,9 @@ async fn fill(stage: &Stage, wanted: Wanted) -> Result<Facts, Ended> {
         purchase_lines_ordered: 0,
     };
     if !stage.has_keys {
-        note("no file of keys is set (ZHUXIAO_KEYS): the households get no phones and no bank accounts");
+        note(
+            "no file of keys is set (ZHUXIAO_KEYS): the households get no phones and no bank accounts, and are not paid",
+        );
     }
     leave_note(stage, BEGUN, &begun).await?;
     let progress = &stage.progress;

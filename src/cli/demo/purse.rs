@@ -1,18 +1,28 @@
 //! Money in and money out: institutions pay what they settled, and once a month the households are paid. Who prepares a
 //! batch never approves it.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
+use super::bank;
 use super::year::{Step, Year};
 use crate::cli::Ended;
+use crate::http::page::PageRequest;
+use crate::id::content_hash;
+use crate::members::households::{self, HouseholdEdit};
 use crate::money::Fen;
 use crate::payments::{self, NewPayment};
-use crate::payouts::{self, BankResult};
+use crate::payouts::results::{self, ResultFile};
+use crate::payouts::{self, bank_file, end_to_end_id};
 use crate::refusal::{Failure, Refusal};
-use crate::settlement;
+use crate::settlement::{self, Targets};
 
 /// Payouts that the bank returns, in a thousand.
 const RETURNED_PER_MILLE: i64 = 18;
+
+/// No batch is larger.
+const WHOLE_BATCH: u64 = 100_000;
 
 const RETURN_REASONS: [&str; 3] = ["账户已销户", "户名不符", "账户状态异常"];
 
@@ -45,7 +55,13 @@ impl Year<'_> {
     async fn book(&mut self, institution_id: Uuid, amount: Fen, reference: String) -> Result<(), Ended> {
         let app = &self.stage.app;
         let finance = &self.people.finance;
-        let new = NewPayment { institution_id, amount, received_on: app.clock.today(), reference };
+        let new = NewPayment {
+            institution_id,
+            amount,
+            received_on: app.clock.today(),
+            reference,
+            targets: Targets::OldestFirst,
+        };
         let key = self.key(finance);
         payments::record(app, finance, &key, new).await?;
         Ok(())
@@ -78,20 +94,45 @@ impl Year<'_> {
         Ok(())
     }
 
+    /// The bank gets the file of a batch and answers it with a report.
     pub(super) async fn record_results(&mut self, batch_id: Uuid) -> Result<(), Ended> {
         let app = &self.stage.app;
         let finance = &self.people.finance;
-        let (_, payouts) = payouts::find(app, finance, batch_id).await?;
-        let mut results = Vec::with_capacity(payouts.len());
+        let whole = PageRequest { limit: WHOLE_BATCH, before: None };
+        let mut payouts = payouts::list_payouts(app, finance, batch_id, None, whole).await?.items;
+        // Village by village, as the bank's branches answer.
+        payouts
+            .sort_unstable_by(|one, other| (&one.village_code, one.id).cmp(&(&other.village_code, other.id)));
+        let (mut refused, mut returned) = (BTreeMap::new(), Vec::new());
         for payout in payouts {
             let is_returned = self.dice.happens(RETURNED_PER_MILLE);
-            let reason = self.dice.pick(&RETURN_REASONS).filter(|_| is_returned);
-            let result = reason
-                .map_or(BankResult::Paid, |reason| BankResult::Returned { reason: (*reason).to_owned() });
-            results.push((payout.id, result));
+            if let Some(reason) = self.dice.pick(&RETURN_REASONS).filter(|_| is_returned) {
+                refused.insert(end_to_end_id(payout.id), *reason);
+                returned.push(payout.household_id);
+            }
         }
+        let order = bank_file::write(app, finance, batch_id, bank_file::Format::Pain001).await?;
+        let report = bank::answer(&bank::received(order.pieces).await?, &refused);
         let key = self.key(finance);
-        payouts::record_results(app, finance, &key, batch_id, &results).await?;
+        let file =
+            ResultFile { hash: content_hash(report.as_bytes()), bytes: report.into(), is_partial: false };
+        results::import(app, finance, &key, batch_id, file).await?;
+        if !returned.is_empty() {
+            self.schedule_in(2_880, Step::CorrectAccounts(returned));
+        }
+        Ok(())
+    }
+
+    /// Households whose money came back bring another account.
+    pub(super) async fn correct_accounts(&mut self, household_ids: &[Uuid]) -> Result<(), Ended> {
+        let (app, officer) = (&self.stage.app, &self.people.officer);
+        for id in household_ids {
+            self.corrected += 1;
+            let version = households::get(app, officer, *id).await?.household.version;
+            let bank_account = Some(format!("0000000001{:09}", self.corrected));
+            let edit = HouseholdEdit { bank_account, ..HouseholdEdit::default() };
+            households::update(app, officer, *id, version, edit).await?;
+        }
         Ok(())
     }
 }

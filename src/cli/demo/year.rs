@@ -19,7 +19,7 @@ use crate::idempotency::Key;
 use crate::lots;
 use crate::members::access::Caller;
 use crate::money::Fen;
-use crate::orders::{self, LineRequest, OrderRequest, RawAmount};
+use crate::orders::{self, LineRequest, OrderRequest, PaymentMode, RawAmount};
 use crate::quantity::show_base;
 use crate::refusal::{Failure, Refusal};
 
@@ -52,6 +52,8 @@ pub enum Step {
     MakePayouts,
     ApprovePayouts(Uuid),
     RecordResults(Uuid),
+    /// Households whose money came back bring another account.
+    CorrectAccounts(Vec<Uuid>),
     /// A household's status changes.
     ChangeStatus(usize),
 }
@@ -95,6 +97,8 @@ pub struct Year<'a> {
     pub tally: Tally,
     /// The order that each want became.
     pub orders: BTreeMap<usize, Uuid>,
+    /// Accounts that households corrected.
+    pub corrected: u32,
     queue: BTreeMap<(DateTime<Utc>, u64), Step>,
     drawn: u64,
 }
@@ -118,6 +122,7 @@ impl<'a> Year<'a> {
             dice: Dice::new(stage.seed, 9),
             tally: Tally::default(),
             orders: BTreeMap::new(),
+            corrected: 0,
             queue: BTreeMap::new(),
             drawn: 0,
         };
@@ -211,6 +216,7 @@ impl<'a> Year<'a> {
             Step::MakePayouts => self.make_payouts().await,
             Step::ApprovePayouts(batch_id) => self.approve_payouts(batch_id).await,
             Step::RecordResults(batch_id) => self.record_results(batch_id).await,
+            Step::CorrectAccounts(households) => self.correct_accounts(&households).await,
             Step::ChangeStatus(place) => self.change_status(place).await,
         }
     }
@@ -333,7 +339,12 @@ impl<'a> Year<'a> {
 
     fn request(&self, want: &Want, buyer: &Purchasing, is_partial: bool) -> OrderRequest {
         let lines = want.lines.iter().filter_map(|line| self.line_request(want, line, is_partial));
-        OrderRequest { institution_id: buyer.institution_id, policy: want.policy, lines: lines.collect() }
+        OrderRequest {
+            institution_id: buyer.institution_id,
+            policy: want.policy,
+            payment_mode: PaymentMode::GoodsFirst,
+            lines: lines.collect(),
+        }
     }
 
     fn line_request(&self, want: &Want, line: &WantLine, is_partial: bool) -> Option<LineRequest> {

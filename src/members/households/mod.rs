@@ -1,5 +1,5 @@
 //! Families that offer produce, their statuses and survey visits. What leaves this slice is masked; no function of it
-//! answers a phone or a bank account in the clear except [`bank_accounts`], for the payout file.
+//! answers a phone or a bank account in the clear except [`payees`], for payouts.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{ConnectionTrait, Value};
@@ -36,6 +36,14 @@ pub struct HouseholdFacts {
     pub county_code: String,
     pub village_code: String,
     pub status: Status,
+}
+
+/// A household as a bank knows it. Never shown and never logged.
+#[derive(Clone)]
+pub struct Payee {
+    pub id: Uuid,
+    pub head_name: String,
+    pub account: String,
 }
 
 /// A household as a caller may see it.
@@ -316,18 +324,18 @@ pub async fn import_file(
     import(app, &caller.actor(), &table, &how, &|_| {}).await
 }
 
-/// Bank accounts in the clear, by household, for the file that goes to the bank and for nothing else. Households
-/// without one are left out.
-pub async fn bank_accounts(
+/// Names and bank accounts in the clear, for payouts and for nothing else. Households without an account are left out.
+pub async fn payees(
     app: &App,
     connection: &impl ConnectionTrait,
     households: &[Uuid],
-) -> Outcome<Vec<(Uuid, String)>> {
-    let sealed = store::sealed_bank_accounts(connection, households).await?;
-    sealed
-        .into_iter()
-        .map(|(id, text)| Ok((id, app.keys.open(Sealed::HouseholdBankAccount, id, &text)?)))
-        .collect()
+) -> Outcome<Vec<Payee>> {
+    let rows = store::payees(connection, households).await?;
+    let open = |row: store::PayeeRow| {
+        let account = app.keys.open(Sealed::HouseholdBankAccount, row.id, &row.bank_account_sealed)?;
+        Ok(Payee { id: row.id, head_name: row.head_name, account })
+    };
+    rows.into_iter().map(open).collect()
 }
 
 /// Refuses a village outside the region of an officer.

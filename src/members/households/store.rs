@@ -328,23 +328,21 @@ pub async fn taken_refs(
     Ok(taken.into_iter().map(|taken| (taken.county_code, taken.external_ref)).collect())
 }
 
-/// The sealed bank accounts of households, of those that have one, in one statement.
-pub async fn sealed_bank_accounts(
-    connection: &impl ConnectionTrait,
-    households: &[Uuid],
-) -> Result<Vec<(Uuid, String)>, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Account {
-        id: Uuid,
-        bank_account_sealed: String,
-    }
-    let wanted = db::set_rows(connection.get_database_backend(), "$1", &[("id", ColumnType::Uuid)]);
+/// A household that has a bank account.
+#[derive(FromQueryResult)]
+pub struct PayeeRow {
+    pub id: Uuid,
+    pub head_name: String,
+    pub bank_account_sealed: String,
+}
+
+/// Names and sealed bank accounts of households, of those that have one, in one statement.
+pub async fn payees(connection: &impl ConnectionTrait, households: &[Uuid]) -> Result<Vec<PayeeRow>, DbErr> {
     let sql = format!(
-        "select household.id, household.bank_account_sealed
-         from ({wanted}) as wanted join household on household.id = wanted.id
-         where household.bank_account_sealed is not null"
+        "select id, head_name, bank_account_sealed from household
+         where {} and bank_account_sealed is not null",
+        db::in_ids(connection.get_database_backend(), "id", "$1")
     );
     let parameter = db::set_parameter(households.iter().map(|id| vec![db::set_id(*id)]).collect());
-    let accounts: Vec<Account> = db::rows(connection, &sql, [parameter]).await?;
-    Ok(accounts.into_iter().map(|account| (account.id, account.bank_account_sealed)).collect())
+    db::rows(connection, &sql, [parameter]).await
 }

@@ -8,7 +8,7 @@ use crate::db;
 use crate::members::access::RegionScope;
 use crate::reports::rules::SHEET_ROWS_MAX;
 use crate::reports::store::one_more;
-use crate::settlement::late::stood_on;
+use crate::settlement::late::{payment_stood, use_stood};
 
 /// A settlement of which something was open at the end of a day after its due day.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -28,7 +28,7 @@ pub async fn overdue(
     region: &RegionScope,
     day: NaiveDate,
 ) -> Result<Vec<Overdue>, DbErr> {
-    let stood = stood_on("payment", "$3");
+    let (paid, taken) = (payment_stood("$3"), use_stood("$3"));
     let sql = format!(
         "select s.id, s.institution_id, institution.name as institution_name, institution.kind as institution_kind,
                 s.due_on, s.amount_fen, s.fee_fen
@@ -38,9 +38,16 @@ pub async fn overdue(
                > (select coalesce(sum(part.amount_fen), 0) from settlement_line line
                   join payment_part part on part.settlement_line_id = line.id
                   join payment on payment.id = part.payment_id
-                  where line.settlement_id = s.id and {stood})
+                  where line.settlement_id = s.id and {paid})
+               + (select coalesce(sum(part.amount_fen), 0) from settlement_line line
+                  join deposit_use_part part on part.settlement_line_id = line.id
+                  join deposit_use used on used.id = part.deposit_use_id
+                  where line.settlement_id = s.id and {taken})
                + (select coalesce(sum(part.amount_fen), 0) from payment_fee_part part
-                  join payment on payment.id = part.payment_id where part.settlement_id = s.id and {stood})
+                  join payment on payment.id = part.payment_id where part.settlement_id = s.id and {paid})
+               + (select coalesce(sum(part.amount_fen), 0) from deposit_use_fee_part part
+                  join deposit_use used on used.id = part.deposit_use_id
+                  where part.settlement_id = s.id and {taken})
          order by s.due_on, s.id limit $4"
     );
     let values = [

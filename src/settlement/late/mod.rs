@@ -18,7 +18,7 @@ mod store;
 
 pub use rules::{Receipt, days_overdue, since_due};
 use store::Seen;
-pub use store::stood_on;
+pub use store::{payment_stood, use_stood};
 
 /// How many settlements a refusal names at most; it sums them all.
 const NAMED_MAX: usize = 20;

@@ -35,7 +35,7 @@ impl Seen {
     }
 }
 
-/// What came for settlements, by the payments that stood at the end of a day.
+/// What came for settlements, by the payments and the uses of deposits that stood at the end of a day.
 pub async fn receipts(
     connection: &impl ConnectionTrait,
     settlement_ids: &[Uuid],
@@ -45,29 +45,42 @@ pub async fn receipts(
     #[derive(FromQueryResult)]
     struct Row {
         settlement_id: Uuid,
-        received_on: NaiveDate,
+        came_on: NaiveDate,
         goods_fen: i64,
         fee_fen: i64,
     }
     let wanted = db::set_rows(connection.get_database_backend(), "$1", &[("id", ColumnType::Uuid)]);
+    let (paid, taken) = (payment_stood("$2"), use_stood("$2"));
     let fees = if seen.has_fee {
-        "union all
-         select part.settlement_id, part.payment_id, 0, part.amount_fen
-         from wanted join payment_fee_part part on part.settlement_id = wanted.id"
+        format!(
+            "union all
+             select part.settlement_id, payment.received_on, 0, part.amount_fen
+             from wanted join payment_fee_part part on part.settlement_id = wanted.id
+             join payment on payment.id = part.payment_id where {paid}
+             union all
+             select part.settlement_id, used.used_on, 0, part.amount_fen
+             from wanted join deposit_use_fee_part part on part.settlement_id = wanted.id
+             join deposit_use used on used.id = part.deposit_use_id where {taken}"
+        )
     } else {
-        ""
+        String::new()
     };
     let sql = format!(
         "with wanted as ({wanted}),
-              came as (select line.settlement_id, part.payment_id, part.amount_fen as goods_fen, 0 as fee_fen
+              came as (select line.settlement_id, payment.received_on as came_on, part.amount_fen as goods_fen,
+                              0 as fee_fen
                        from wanted join settlement_line line on line.settlement_id = wanted.id
-                       join payment_part part on part.settlement_line_id = line.id where {lines} {fees})
-         select came.settlement_id, payment.received_on, cast(sum(came.goods_fen) as bigint) as goods_fen,
-                cast(sum(came.fee_fen) as bigint) as fee_fen
-         from came join payment on payment.id = came.payment_id where {stood}
-         group by came.settlement_id, payment.received_on",
-        lines = seen.lines,
-        stood = stood_on("payment", "$2")
+                       join payment_part part on part.settlement_line_id = line.id
+                       join payment on payment.id = part.payment_id where ({lines}) and {paid}
+                       union all
+                       select line.settlement_id, used.used_on, part.amount_fen, 0
+                       from wanted join settlement_line line on line.settlement_id = wanted.id
+                       join deposit_use_part part on part.settlement_line_id = line.id
+                       join deposit_use used on used.id = part.deposit_use_id where ({lines}) and {taken} {fees})
+         select settlement_id, came_on, cast(sum(goods_fen) as bigint) as goods_fen,
+                cast(sum(fee_fen) as bigint) as fee_fen
+         from came group by settlement_id, came_on",
+        lines = seen.lines
     );
     let ids = db::set_parameter(settlement_ids.iter().map(|id| vec![db::set_id(*id)]).collect());
     let values = [ids, on.into()].into_iter().chain(seen.values.iter().cloned());
@@ -75,18 +88,27 @@ pub async fn receipts(
     let mut found: HashMap<Uuid, Receipts> = HashMap::new();
     for row in rows {
         let came = found.entry(row.settlement_id).or_default();
-        came.goods.push(Receipt { on: row.received_on, amount: Fen::new(row.goods_fen) });
+        came.goods.push(Receipt { on: row.came_on, amount: Fen::new(row.goods_fen) });
         came.fee = [came.fee, Fen::new(row.fee_fen)].into_iter().sum();
     }
     Ok(found)
 }
 
-/// The condition that a payment had come by the end of a day and had not been taken back by then.
-pub fn stood_on(payment: &str, day: &str) -> String {
+/// The condition that a `payment` had come by the end of a day and had not been taken back by then.
+pub fn payment_stood(day: &str) -> String {
+    stood("payment", "received_on", day)
+}
+
+/// The same of `used`, the use of a deposit, which pays on its own day.
+pub fn use_stood(day: &str) -> String {
+    stood("used", "used_on", day)
+}
+
+fn stood(row: &str, came_on: &str, day: &str) -> String {
     format!(
-        "{payment}.received_on <= {day}
+        "{row}.{came_on} <= {day}
          and not exists (select 1 from ledger_entry undone
-                         where undone.reverses_id = {payment}.entry_id and undone.occurred_on <= {day})"
+                         where undone.reverses_id = {row}.entry_id and undone.occurred_on <= {day})"
     )
 }
 

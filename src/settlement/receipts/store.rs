@@ -1,14 +1,14 @@
 //! SQL of money against settlements. Guards stand in the `where`; the caller counts the rows.
 
 use chrono::NaiveDate;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::PayableLine;
+use super::{PayableLine, Waiting};
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::money::Fen;
-use crate::settlement::rules::{OpenLine, OpenSettlement};
+use crate::settlement::rules::{OpenLine, OpenSettlement, Payable};
 
 /// Two payments of one institution are shared one after the other. New settlements of it do not wait.
 pub async fn lock_institution(txn: &WriteTxn, institution_id: Uuid) -> Result<(), DbErr> {
@@ -40,8 +40,7 @@ async fn lock(txn: &WriteTxn, table: &'static str, ids: &[Uuid]) -> Result<(), D
     }
     let wanted = db::set_rows(backend, "$1", &[("id", ColumnType::Uuid)]);
     let sql = format!("select id from {table} where id = any(array({wanted})) order by id for update");
-    let ids = ids.iter().map(|id| vec![db::set_id(*id)]).collect();
-    db::rows::<Locked>(txn, &sql, [db::set_parameter(ids)]).await?;
+    db::rows::<Locked>(txn, &sql, [set_of(ids)]).await?;
     Ok(())
 }
 
@@ -52,20 +51,21 @@ pub struct Move {
     pub fee: Fen,
 }
 
+#[derive(FromQueryResult)]
+struct OpenRow {
+    settlement_id: Uuid,
+    fee_open_fen: i64,
+    settlement_line_id: Option<Uuid>,
+    household_id: Option<Uuid>,
+    open_fen: Option<i64>,
+}
+
 /// The oldest open settlements that `amount` reaches, with their open lines, in the order in which they are paid.
 pub async fn open_settlements(
     txn: &WriteTxn,
     institution_id: Uuid,
     amount: Fen,
 ) -> Result<Vec<OpenSettlement>, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        settlement_id: Uuid,
-        fee_open_fen: i64,
-        settlement_line_id: Option<Uuid>,
-        household_id: Option<Uuid>,
-        open_fen: Option<i64>,
-    }
     let sql = "with unpaid as (
                    select id, settled_on, amount_fen + fee_fen - received_fen - fee_received_fen as open_fen,
                           fee_fen - fee_received_fen as fee_open_fen
@@ -81,7 +81,28 @@ pub async fn open_settlements(
                  on line.settlement_id = reached.id and line.received_fen < line.amount_fen
                where reached.open_before < $2
                order by reached.settled_on, reached.id, line.id";
-    let rows: Vec<Row> = db::rows(txn, sql, [institution_id.into(), amount.get().into()]).await?;
+    Ok(gathered(db::rows(txn, sql, [institution_id.into(), amount.get().into()]).await?))
+}
+
+/// Some settlements with their open lines, in the order in which they are paid.
+pub async fn open_settlements_of(
+    txn: &WriteTxn,
+    settlement_ids: &[Uuid],
+) -> Result<Vec<OpenSettlement>, DbErr> {
+    let sql = format!(
+        "select s.id as settlement_id, s.fee_fen - s.fee_received_fen as fee_open_fen,
+                line.id as settlement_line_id, line.household_id,
+                line.amount_fen - line.received_fen as open_fen
+         from settlement s left join settlement_line line
+           on line.settlement_id = s.id and line.received_fen < line.amount_fen
+         where {} order by s.settled_on, s.id, line.id",
+        db::in_ids(txn.get_database_backend(), "s.id", "$1")
+    );
+    Ok(gathered(db::rows(txn, &sql, [set_of(settlement_ids)]).await?))
+}
+
+/// Rows of one settlement stand together.
+fn gathered(rows: Vec<OpenRow>) -> Vec<OpenSettlement> {
     let mut open: Vec<OpenSettlement> = Vec::new();
     for row in rows {
         if open.last().is_none_or(|last| last.id != row.settlement_id) {
@@ -94,7 +115,32 @@ pub async fn open_settlements(
             settlement.lines.push(OpenLine { settlement_line_id, household_id, open: Fen::new(open) });
         }
     }
-    Ok(open)
+    open
+}
+
+/// Those of some settlements that are the institution's, with what is open of each.
+pub async fn payables(
+    connection: &impl ConnectionTrait,
+    institution_id: Uuid,
+    settlement_ids: &[Uuid],
+) -> Result<Vec<Payable>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+        open_fen: i64,
+    }
+    let sql = format!(
+        "select id, amount_fen + fee_fen - received_fen - fee_received_fen as open_fen from settlement
+         where {} and institution_id = $2",
+        db::in_ids(connection.get_database_backend(), "id", "$1")
+    );
+    let rows: Vec<Row> = db::rows(connection, &sql, [set_of(settlement_ids), institution_id.into()]).await?;
+    let payable = |row: Row| Payable { settlement_id: row.id, open: Fen::new(row.open_fen) };
+    Ok(rows.into_iter().map(payable).collect())
+}
+
+fn set_of(ids: &[Uuid]) -> Value {
+    db::set_parameter(ids.iter().map(|id| vec![db::set_id(*id)]).collect())
 }
 
 pub async fn add_to_lines(txn: &WriteTxn, parts: &[(Uuid, Fen)]) -> Result<u64, DbErr> {
@@ -155,10 +201,15 @@ pub async fn subtract_paid_out(txn: &WriteTxn, parts: &[PayableLine]) -> Result<
     move_amounts(txn, "settlement_line", set, "kept.paid_out_fen >= part.amount_fen", &amounts(parts)).await
 }
 
+/// Sales whose money came and has not gone out, up to a day, with the household they are owed to.
+const UNPAID: &str = "settlement_line line join household on household.id = line.household_id
+    where line.county_code = $1 and line.paid_out_fen < line.received_fen and line.sold_on <= $2";
+
 pub async fn payable(
     connection: &impl ConnectionTrait,
     county_code: &str,
     up_to: NaiveDate,
+    held: &[Uuid],
     limit: u64,
 ) -> Result<Vec<PayableLine>, DbErr> {
     #[derive(FromQueryResult)]
@@ -167,17 +218,55 @@ pub async fn payable(
         household_id: Uuid,
         open_fen: i64,
     }
-    let sql = "select id, household_id, received_fen - paid_out_fen as open_fen from settlement_line
-               where county_code = $1 and paid_out_fen < received_fen and sold_on <= $2
-               order by household_id, id limit $3";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows: Vec<Row> = db::rows(connection, sql, [county_code.into(), up_to.into(), limit.into()]).await?;
+    let sql = format!(
+        "select line.id, line.household_id, line.received_fen - line.paid_out_fen as open_fen from {UNPAID}
+           and household.bank_account_sealed is not null and line.household_id not in ({})
+         order by line.household_id, line.id limit $4",
+        db::set_rows(connection.get_database_backend(), "$3", &[("id", ColumnType::Uuid)])
+    );
+    let rows: Vec<Row> = db::rows(connection, &sql, unpaid_values(county_code, up_to, held, limit)).await?;
     let line = |row: Row| PayableLine {
         settlement_line_id: row.id,
         household_id: row.household_id,
         amount: Fen::new(row.open_fen),
     };
     Ok(rows.into_iter().map(line).collect())
+}
+
+pub async fn waiting(
+    connection: &impl ConnectionTrait,
+    county_code: &str,
+    up_to: NaiveDate,
+    held: &[Uuid],
+    limit: u64,
+) -> Result<Vec<Waiting>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        household_id: Uuid,
+        open_fen: i64,
+        has_account: bool,
+    }
+    let sql = format!(
+        "select line.household_id, household.bank_account_sealed is not null as has_account,
+                cast(sum(line.received_fen - line.paid_out_fen) as bigint) as open_fen
+         from {UNPAID} and (household.bank_account_sealed is null or line.household_id in ({}))
+         group by line.household_id, household.bank_account_sealed is not null
+         order by line.household_id limit $4",
+        db::set_rows(connection.get_database_backend(), "$3", &[("id", ColumnType::Uuid)])
+    );
+    let rows: Vec<Row> = db::rows(connection, &sql, unpaid_values(county_code, up_to, held, limit)).await?;
+    let waiting = |row: Row| Waiting {
+        household_id: row.household_id,
+        amount: Fen::new(row.open_fen),
+        has_account: row.has_account,
+    };
+    Ok(rows.into_iter().map(waiting).collect())
+}
+
+fn unpaid_values(county_code: &str, up_to: NaiveDate, held: &[Uuid], limit: u64) -> [Value; 4] {
+    let held = held.iter().map(|id| vec![db::set_id(*id)]).collect();
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    [county_code.into(), up_to.into(), db::set_parameter(held), limit.into()]
 }
 
 /// Moves one figure of the rows named by `parts` where `guard` holds, and answers how many moved. A row named twice

@@ -10,6 +10,7 @@ use zhuxiao::members::access::Role;
 use zhuxiao::members::principals::{self, NewPrincipal, Place};
 use zhuxiao::trail::Actor;
 
+use crate::bank_statements::send;
 use crate::support::{Answer, PASSWORD, Person, World};
 
 /// Where a side lives.
@@ -114,7 +115,10 @@ impl Side {
     }
 
     async fn arrange_members(&mut self, world: &World) {
-        let home = json!({ "village": self.home.village, "head_name": "示范户", "status": "registered" });
+        let home = json!({
+            "village": self.home.village, "head_name": "示范户", "status": "registered",
+            "bank_account": "0000000000000000018",
+        });
         self.make(world, Role::Officer, "/v1/households", home.clone(), "household").await;
         self.make(world, Role::Officer, "/v1/households", home, "second_household").await;
         let school = json!({
@@ -177,18 +181,58 @@ impl Side {
     async fn arrange_money(&mut self, world: &World) {
         let settlements = world.get(self.person(Role::Buyer), "/v1/settlements").await.ok();
         self.ids.insert("settlement", text(&settlements["items"][0], "id"));
+        let paper = json!({ "kind": "settlement_statement", "settlement_id": self.id("settlement") });
+        self.make(world, Role::Finance, "/v1/papers", paper, "paper").await;
+        let mut ahead = self.payment();
+        ahead["as_deposit"] = json!(true);
+        self.make(world, Role::Finance, "/v1/payments", ahead, "payment").await;
+        let uses = format!("/v1/institutions/{}/deposit/uses", self.id("institution"));
+        self.make(world, Role::Finance, &uses, json!({ "amount": "1.00" }), "deposit_use").await;
         self.make(world, Role::Finance, "/v1/payments", self.payment(), "payment").await;
+        self.add_bank_line(world).await;
         let batch = json!({ "up_to": world.clock.today() });
         self.make(world, Role::Finance, "/v1/payout_batches", batch, "payout_batch").await;
-        let path = format!("/v1/payout_batches/{}", self.id("payout_batch"));
-        let batch = world.get(self.person(Role::Finance), &path).await.ok();
-        self.ids.insert("payout", text(&batch["payouts"][0], "id"));
+        let county = format!("{}000000", self.home.county);
+        let second = world.person(Role::Finance, Place::Region(county)).await;
+        let path = format!("/v1/payout_batches/{}/approve", self.id("payout_batch"));
+        world.post(&second, &path, Value::Null).await.ok();
+        let path = format!("/v1/payout_batches/{}/payouts", self.id("payout_batch"));
+        let payouts = world.get(self.person(Role::Finance), &path).await.ok();
+        self.ids.insert("payout", text(&payouts["items"][0], "id"));
         let path = format!("/v1/ledger/accounts?owner_id={}", self.id("institution"));
         let accounts = world.get(self.person(Role::Finance), &path).await.ok();
         self.ids.insert("ledger_account", text(&accounts["items"][0], "id"));
         let path = format!("/v1/ledger/accounts/{}/postings", self.id("ledger_account"));
         let postings = world.get(self.person(Role::Finance), &path).await.ok();
         self.ids.insert("ledger_entry", text(&postings["items"][0], "entry_id"));
+        let problem = json!({
+            "title": "账户不符", "detail": "存折已注销", "household_id": self.id("household"), "owner": "officer",
+            "due_on": "2027-03-08",
+        });
+        self.make(world, Role::Officer, "/v1/problems", problem, "problem").await;
+        let statement = format!("日期,收入,支出,摘要\n2027-02-01,1.00,,{}\n", self.home.village);
+        let answer = send(world, self.person(Role::Finance), "", statement).await.ok();
+        self.ids.insert("bank_statement", text(&answer["statements"][0], "id"));
+    }
+
+    /// A line of a bank statement that came in, below the API.
+    async fn add_bank_line(&mut self, world: &World) {
+        let (statement, line, county) = (Uuid::now_v7(), Uuid::now_v7(), self.home.county);
+        let (now, today) = (world.clock.now(), world.clock.today());
+        let sql =
+            "insert into bank_statement (id, county_code, bank, format, currency, from_on, to_on, line_count,
+                                               in_minor, out_minor, file_digest, file_part, imported_at)
+                   values ($1, $2, 'test', 'csv', 'CNY', $3, $3, 1, 500, 0, $4, 1, $5)";
+        let digest = statement.simple().to_string();
+        let values = vec![statement.into(), county.into(), today.into(), digest.into(), now.into()];
+        world.execute(sql, values).await;
+        let sql = "insert into bank_statement_line (id, statement_id, county_code, position, currency, amount_minor,
+                                                    booked_on, remark, identity)
+                   values ($1, $2, $3, 1, 'CNY', 500, $4, 'x', $5)";
+        let identity = line.simple().to_string();
+        let values = vec![line.into(), statement.into(), county.into(), today.into(), identity.into()];
+        world.execute(sql, values).await;
+        self.ids.insert("bank_line", line.to_string());
     }
 
     pub fn payment(&self) -> Value {

@@ -9,7 +9,7 @@ use crate::support::purse::Purse;
 
 /// Two institutions owe since 31 March and 5 April; 10 April.
 async fn debtors() -> (Purse, Person) {
-    let mut purse = Purse::open_with(|settings| settings.redis_url = None).await;
+    let mut purse = Purse::with(|settings| settings.redis_url = None).await;
     let home = purse.households(1).await[0];
     purse.sold(&[(home, 1_000_000)]).await;
     purse.later(5).await;

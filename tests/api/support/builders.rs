@@ -3,6 +3,7 @@
 
 use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
+use zhuxiao::members::sealed::Sealed;
 
 use super::World;
 
@@ -31,6 +32,12 @@ impl World {
         changed
     }
 
+    /// Whoever is signed in now stays it for a year of the clock that tests move.
+    pub async fn stay_signed_in(&self) {
+        let until = self.clock.now() + chrono::TimeDelta::days(366);
+        self.execute("update session set expires_at = $1", vec![until.into()]).await;
+    }
+
     /// The regions of [`REGIONS`], valid since 2020.
     pub async fn with_regions(self) -> Self {
         for (code, level, name, parent) in REGIONS {
@@ -55,6 +62,19 @@ impl World {
         let from: chrono::NaiveDate = "2020-01-01".parse().unwrap();
         self.execute(sql, vec![Uuid::now_v7().into(), id.into(), status.into(), from.into()]).await;
         id
+    }
+
+    /// A made-up bank account of a household, sealed for it.
+    pub fn sealed_account(&self, household: Uuid) -> String {
+        let account = format!("0000000{:012}", household.as_u128() % 1_000_000_000_000);
+        self.app.keys.seal(Sealed::HouseholdBankAccount, household, &account).unwrap()
+    }
+
+    /// Gives a household a bank account.
+    pub async fn with_account(&self, household: Uuid) -> Uuid {
+        let sql = "update household set bank_account_sealed = $2 where id = $1";
+        self.execute(sql, vec![household.into(), self.sealed_account(household).into()]).await;
+        household
     }
 
     /// A product sold by mass in kilos, without grades, packs or certificates.

@@ -30,11 +30,11 @@ pub struct Purse {
 
 impl Purse {
     pub async fn open() -> Self {
-        Self::open_with(|_| {}).await
+        Self::with(|_| {}).await
     }
 
     /// The same with other settings.
-    pub async fn open_with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let world = World::with(change).await.with_regions().await;
         let school = world.institution("示范学校", "school").await;
         let tea = world.product("tea").await;
@@ -42,16 +42,22 @@ impl Purse {
         Self { world, school, finance, tea }
     }
 
+    /// Households with a bank account each.
     pub async fn households(&self, count: usize) -> Vec<Uuid> {
         let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
         let (app, now) = (&self.world.app, self.world.clock.now());
+        let columns = [("id", ColumnType::Uuid), ("account", ColumnType::Text)];
         let written = app.db.write(|| async {
             let txn = app.db.begin().await?;
-            let set = db::set_rows(txn.get_database_backend(), "$1", &[("id", ColumnType::Uuid)]);
-            let rows = || db::set_parameter(ids.iter().map(|id| vec![db::set_id(*id)]).collect());
+            let set = db::set_rows(txn.get_database_backend(), "$1", &columns);
+            let rows = || {
+                let row = |id: &Uuid| vec![db::set_id(*id), json!(self.world.sealed_account(*id))];
+                db::set_parameter(ids.iter().map(row).collect())
+            };
             let sql = format!(
-                "insert into household (id, county_code, village_code, head_name, status, created_at, updated_at, version)
-                 select id, $2, $3, '示范户', 'registered', $4, $4, 1 from ({set}) as new"
+                "insert into household (id, county_code, village_code, head_name, bank_account_sealed, status,
+                                        created_at, updated_at, version)
+                 select id, $2, $3, '示范户', account, 'registered', $4, $4, 1 from ({set}) as new"
             );
             db::change(&txn, &sql, [rows(), COUNTY.into(), VILLAGE.into(), now.into()]).await?;
             let sql = format!(
@@ -263,7 +269,9 @@ impl Purse {
     pub async fn audited(&self) {
         let findings = audit::verify(self.world.app.db.reader()).await.unwrap();
         let is_money = |table: &str| {
-            ["payment", "payout", "ledger", "settlement"].iter().any(|kind| table.starts_with(kind))
+            ["payment", "payout", "ledger", "settlement", "deposit", "bank_statement_match", "paper"]
+                .iter()
+                .any(|kind| table.starts_with(kind))
         };
         let about_money: Vec<_> = findings.iter().filter(|finding| is_money(finding.table)).collect();
         assert!(about_money.is_empty(), "{about_money:#?}");

@@ -59,8 +59,10 @@ pub async fn books() -> World {
     books.terms().await;
     books.ledger().await;
     books.payments().await;
+    books.deposit_uses().await;
     books.payouts().await;
     books.statements().await;
+    books.papers().await;
     books.counters().await;
     txn.commit(()).await.unwrap();
     world

@@ -3,6 +3,10 @@
 
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
+use zhuxiao::money::Fen;
+use zhuxiao::papers::content::{PaidLine, PaymentSlip};
+use zhuxiao::papers::{Content, digest};
+use zhuxiao::quantity::Measure;
 
 use super::chain::{Books, day, id};
 use crate::support::COUNTY;
@@ -20,9 +24,9 @@ impl Books<'_> {
             ("acceptance_id", id('c', 1).into()),
             ("institution_id", self.institution.into()),
             ("amount_fen", 834_118.into()),
-            ("received_fen", 750_000.into()),
+            ("received_fen", 750_600.into()),
             ("fee_fen", 8_341.into()),
-            ("fee_received_fen", 300.into()),
+            ("fee_received_fen", 400.into()),
             ("settled_on", day().into()),
             ("due_on", day().into()),
             ("created_at", self.now()),
@@ -30,7 +34,7 @@ impl Books<'_> {
         self.put("settlement", columns).await;
         // (number, household, quantity, price, unit, amount, received, paid out)
         let lines = [
-            (1, 0, 99_050, 3_201, "jin", 634_118, 600_000, 500_000),
+            (1, 0, 99_050, 3_201, "jin", 634_118, 600_600, 500_000),
             (2, 1, 50_000, 4_000, "kg", 200_000, 150_000, 100_000),
         ];
         let mut told = Vec::new();
@@ -117,7 +121,7 @@ impl Books<'_> {
         let (buyer, [one, other]) = (Some(self.institution), self.households.map(Some));
         let owners = [buyer, buyer, one, other, None, None, None, None];
         let kinds = ["receivable", "deposit", "payable", "payable", "escrow", "clearing", "rounding", "fee"];
-        let entries: [Entry; 7] = [
+        let entries: [Entry; 10] = [
             (
                 1,
                 "acceptance",
@@ -137,6 +141,9 @@ impl Books<'_> {
             ),
             (6, "payout_paid", ("payout_batch", id('b', 1)), None, &[(6, 500_000), (5, -500_000)]),
             (7, "payout_returned", ("payout_batch", id('b', 1)), None, &[(6, 120_000), (4, -120_000)]),
+            (8, "deposit_use", ("deposit_use", id('u', 1)), None, &[(2, 700), (1, -700)]),
+            (9, "deposit_use", ("deposit_use", id('u', 2)), None, &[(2, 300), (1, -300)]),
+            (10, "deposit_use", ("deposit_use", id('u', 2)), Some(9), &[(2, -300), (1, 300)]),
         ];
         for ((position, kind), owner) in (1_u32..).zip(kinds).zip(owners) {
             let postings = entries.iter().flat_map(|entry| entry.4);
@@ -241,12 +248,55 @@ impl Books<'_> {
         self.event("payment", id('p', number), None, after).await;
     }
 
+    pub async fn deposit_uses(&self) {
+        self.deposit_use((1, "recorded", 8), (1, 600), 100).await;
+        self.deposit_use((2, "reversed", 9), (2, 250), 50).await;
+    }
+
+    /// The use of a deposit for a line and for the fee.
+    async fn deposit_use(&self, (number, state, entry): (u32, &str, u32), part: (u32, i64), fee: i64) {
+        let amount = part.1 + fee;
+        let columns = vec![
+            ("id", id('u', number).into()),
+            ("county_code", COUNTY.into()),
+            ("number", format!("DU-341823-2027-{number:06}").into()),
+            ("institution_id", self.institution.into()),
+            ("amount_fen", amount.into()),
+            ("used_on", day().into()),
+            ("state", state.into()),
+            ("entry_id", id('n', entry).into()),
+            ("created_at", self.now()),
+            ("reversed_at", (state == "reversed").then(|| self.world.clock.now()).into()),
+        ];
+        self.put("deposit_use", columns).await;
+        let columns = vec![
+            ("deposit_use_id", id('u', number).into()),
+            ("settlement_line_id", id('t', part.0).into()),
+            ("settlement_id", id('s', 1).into()),
+            ("amount_fen", part.1.into()),
+        ];
+        self.put("deposit_use_part", columns).await;
+        let columns = vec![
+            ("deposit_use_id", id('u', number).into()),
+            ("settlement_id", id('s', 1).into()),
+            ("amount_fen", fee.into()),
+        ];
+        self.put("deposit_use_fee_part", columns).await;
+        let after = json!({
+            "amount_fen": amount, "parts": told(&[part]), "state": state, "used_on": day(),
+            "fees": [{ "settlement_id": id('s', 1), "amount_fen": fee }],
+            "number": format!("DU-341823-2027-{number:06}"), "institution_id": self.institution,
+        });
+        self.event("deposit_use", id('u', number), None, after).await;
+    }
+
     pub async fn payouts(&self) {
         self.batch(1, "executed", 620_000, 2).await;
         self.payout((1, 1, 0), "paid", (Some(5), Some(6)), &[(1, 500_000)]).await;
         self.payout((2, 1, 1), "returned", (Some(5), Some(7)), &[(2, 120_000)]).await;
         self.batch(2, "drafted", 100_000, 1).await;
         self.payout((3, 2, 1), "drafted", (None, None), &[(2, 100_000)]).await;
+        self.left_out().await;
     }
 
     async fn batch(&self, number: u32, state: &str, amount: i64, payouts: i64) {
@@ -307,8 +357,78 @@ impl Books<'_> {
         self.event("payout", id('h', number), None, after).await;
     }
 
+    /// The slip of the payout that was paid, and a copy of it.
+    pub async fn papers(&self) {
+        let slip = PaymentSlip {
+            county: "泾县".to_owned(),
+            village: "示范一村".to_owned(),
+            household: "示*户".to_owned(),
+            account: None,
+            batch_number: "PB-341823-2027-000001".to_owned(),
+            paid_on: day(),
+            lines: vec![PaidLine {
+                settlement_line_id: id('t', 1),
+                institution: "示范学校".to_owned(),
+                order_number: "PO-341823-2027-000001".to_owned(),
+                settlement_number: "ST-341823-2027-000001".to_owned(),
+                product: "tea".to_owned(),
+                sold_on: day(),
+                measure: Measure::Mass,
+                quantity_base: 99_050,
+                owed: Fen::new(634_118),
+                paid: Fen::new(500_000),
+            }],
+            amount: Fen::new(500_000),
+        };
+        let number = "PS-341823-2027-000001";
+        let content = Content::PaymentSlip(slip).write().unwrap();
+        let digest = digest(number, &content);
+        let columns = vec![
+            ("id", id('q', 1).into()),
+            ("county_code", COUNTY.into()),
+            ("kind", "payment_slip".into()),
+            ("number", number.into()),
+            ("payout_id", id('h', 1).into()),
+            ("household_id", self.households[0].into()),
+            ("content", content.into()),
+            ("digest", digest.clone().into()),
+            ("issued_by", id('x', 1).into()),
+            ("issued_at", self.now()),
+        ];
+        self.put("paper", columns).await;
+        self.event("paper", id('q', 1), None, json!({ "number": number, "digest": digest })).await;
+        let columns = vec![
+            ("id", id('z', 1).into()),
+            ("paper_id", id('q', 1).into()),
+            ("copy_no", 1_i64.into()),
+            ("printed_by", id('x', 1).into()),
+            ("printed_at", self.now()),
+        ];
+        self.put("paper_print", columns).await;
+        self.event("paper_print", id('z', 1), None, json!({ "copy_no": 1 })).await;
+    }
+
+    /// The second batch left a household out.
+    async fn left_out(&self) {
+        let columns = vec![
+            ("id", id('j', 1).into()),
+            ("batch_id", id('b', 2).into()),
+            ("county_code", COUNTY.into()),
+            ("household_id", self.households[0].into()),
+            ("amount_fen", 100_000.into()),
+            ("reason", "no_account".into()),
+        ];
+        self.put("payout_left_out", columns).await;
+        let after = json!({
+            "batch_id": id('b', 2), "household_id": self.households[0], "amount_fen": 100_000,
+            "reason": "no_account",
+        });
+        self.event("payout_left_out", id('j', 1), None, after).await;
+    }
+
     pub async fn counters(&self) {
-        for (series, value) in [("PO", 50), ("DN", 2), ("ST", 1), ("PM", 2), ("PB", 2)] {
+        for (series, value) in [("PO", 50), ("DN", 2), ("ST", 1), ("PM", 2), ("DU", 2), ("PB", 2), ("PS", 1)]
+        {
             let columns = vec![("name", format!("{series}-341823-2027").into()), ("value", value.into())];
             self.put("counter", columns).await;
         }

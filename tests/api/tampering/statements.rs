@@ -10,8 +10,8 @@ type Line = (u32, i64, i64, Option<i64>);
 
 impl Books<'_> {
     pub async fn statements(&self) {
-        let lines = [(1, 1, 751_000, Some(851_000)), (2, 2, 5_000, None), (3, 3, -500_000, Some(356_000))];
-        self.statement(1, (Some(100_000), Some(356_000)), (3, 756_000, 500_000), &lines).await;
+        let lines = [(1, 1, 751_000, Some(751_000)), (2, 2, 5_000, None), (3, 3, -500_000, Some(256_000))];
+        self.statement(1, (Some(0), Some(256_000)), (3, 756_000, 500_000), &lines).await;
         self.statement(2, (None, None), (2, 751_007, 0), &[(4, 2, 7, None)]).await;
         let columns =
             vec![("statement_id", id('z', 2).into()), ("position", 1.into()), ("line_id", id('y', 1).into())];
@@ -30,6 +30,7 @@ impl Books<'_> {
             ("county_code", COUNTY.into()),
             ("bank", "icbc".into()),
             ("format", "csv".into()),
+            ("account_fingerprint", format!("account {number}").into()),
             ("currency", "CNY".into()),
             ("from_on", day().into()),
             ("to_on", day().into()),

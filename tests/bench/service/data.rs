@@ -75,7 +75,7 @@ pub fn load(engine: &Engine, rows: u64) -> People {
 }
 
 /// Numbers `from` to `to` as rows of `n`, on both engines.
-fn numbers(from: u64, to: u64) -> String {
+pub fn numbers(from: u64, to: u64) -> String {
     format!(
         "with recursive s(n) as (select cast({from} as bigint) union all select n + 1 from s where n < {to})"
     )

@@ -1,6 +1,6 @@
 //! The two engines: where the database is, and SQL below the API.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement, Value};
 use zhuxiao::db::Db;
@@ -9,23 +9,32 @@ use zhuxiao::db::Db;
 pub struct Engine {
     pub url: String,
     pub redis_url: Option<String>,
+    /// The keys that seal bank accounts, where there are any.
+    pub keys: Option<PathBuf>,
     /// The address for `pgbench` and where that program is; there on PostgreSQL only.
     pub pgbench: Option<String>,
 }
 
 impl Engine {
-    pub fn sqlite(folder: &Path) -> Self {
-        let file = folder.join("bench.db");
+    pub fn sqlite(folder: &Path, name: &str) -> Self {
+        let file = folder.join(format!("{name}.db"));
         for suffix in ["", "-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{suffix}", file.display()));
         }
-        Self { url: format!("sqlite://{}?mode=rwc", file.display()), redis_url: None, pgbench: None }
+        Self {
+            url: format!("sqlite://{}?mode=rwc", file.display()),
+            redis_url: None,
+            keys: None,
+            pgbench: None,
+        }
     }
 
-    /// The server that the environment names, if it names one.
-    pub fn postgres() -> Option<Self> {
+    /// A database of the server that the environment names, if it names one.
+    pub fn postgres(name: &str) -> Option<Self> {
+        let server = std::env::var("BENCH_POSTGRES_URL").ok()?;
         Some(Self {
-            url: std::env::var("BENCH_POSTGRES_URL").ok()?,
+            url: format!("{}/{name}", server.rsplit_once('/')?.0),
+            keys: None,
             redis_url: std::env::var("BENCH_REDIS_URL").ok(),
             pgbench: Some(std::env::var("BENCH_PGBENCH").unwrap_or_else(|_| "pgbench".to_owned())),
         })
@@ -37,6 +46,14 @@ impl Engine {
 
     pub fn name(&self) -> &'static str {
         if self.is_postgres() { "PostgreSQL with Redis" } else { "SQLite with the in-process cache" }
+    }
+
+    /// Takes a key that seals bank accounts.
+    pub fn with_keys(mut self, folder: &Path) -> Self {
+        let file = folder.join("keys");
+        std::fs::write(&file, format!("bench={}\n", "5a".repeat(32))).unwrap();
+        self.keys = Some(file);
+        self
     }
 
     /// Creates the schema.

@@ -1,5 +1,6 @@
 //! What the running service gives over HTTP, on both engines: placing orders (beside `pgbench` writing the same rows in
-//! the same run), pages out of a million lots, reports over a million settled lines, cold start and memory. It measures
+//! the same run), pages out of a million lots, reports over a million settled lines, settling and paying out to 100,000
+//! households, cold start and memory. It measures
 //! and asserts no figure; an answer that is not the expected one stops it. Prints Markdown tables.
 //!
 //! Run it with `tests/bench/run`, which names what to measure, starts the servers it needs and says where they are:
@@ -22,6 +23,7 @@ mod baseline;
 mod client;
 mod data;
 mod engine;
+mod money;
 mod orders;
 mod process;
 mod reads;
@@ -39,7 +41,7 @@ struct Plan {
     pause: Duration,
     /// Lots, and settled lines.
     rows: u64,
-    /// `orders` and `reads` on `sqlite` and `postgres`.
+    /// `orders`, `reads` and `money` on `sqlite` and `postgres`.
     sections: Vec<String>,
 }
 
@@ -60,16 +62,23 @@ fn main() {
         rows: number("BENCH_ROWS", 1_000_000).clamp(100_000, 10_000_000),
         sections: std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect(),
     };
-    if plan.has("sqlite") {
-        measure(&plan, &Engine::sqlite(&plan.folder));
-    }
-    if let Some(engine) = Engine::postgres().filter(|_| plan.has("postgres")) {
-        measure(&plan, &engine);
+    let on_sqlite = |name: &str| plan.has("sqlite").then(|| Engine::sqlite(&plan.folder, name));
+    let on_postgres = |name: &str| Engine::postgres(name).filter(|_| plan.has("postgres"));
+    for open in [&on_sqlite as &dyn Fn(&str) -> Option<Engine>, &on_postgres] {
+        let Some(engine) = open("bench") else { continue };
+        println!("\n### {}\n", engine.name());
+        if plan.has("orders") || plan.has("reads") {
+            measure(&plan, &engine);
+        }
+        if plan.has("money")
+            && let Some(engine) = open("money")
+        {
+            money::measure(&engine.with_keys(&plan.folder));
+        }
     }
 }
 
 fn measure(plan: &Plan, engine: &Engine) {
-    println!("\n### {}\n", engine.name());
     let people = data::load(engine, plan.rows);
     let service = Service::start(engine);
     println!("| cold start and memory | |\n|---|---:|");

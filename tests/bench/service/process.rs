@@ -26,6 +26,9 @@ impl Service {
         if let Some(url) = &engine.redis_url {
             command.args(["--redis-url", url]);
         }
+        if let Some(file) = &engine.keys {
+            command.env("ZHUXIAO_KEYS", file);
+        }
         // A run may be longer than a hold by default is.
         command.env("ZHUXIAO_HOLD_MINUTES", "1440").stdout(Stdio::null()).stderr(Stdio::null());
         let begun = Instant::now();
@@ -46,8 +49,17 @@ impl Service {
 
     /// What the process has in memory now.
     pub fn resident_mib(&self) -> u64 {
+        self.memory_mib("VmRSS:")
+    }
+
+    /// The most it has had in memory since it started.
+    pub fn most_resident_mib(&self) -> u64 {
+        self.memory_mib("VmHWM:")
+    }
+
+    fn memory_mib(&self, figure: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(figure)).unwrap();
         let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
         kib / 1024
     }
