@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::sqlx::error::DatabaseError;
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
     DbBackend, DbErr, ExecResult, FromQueryResult, IsolationLevel, QueryResult, RuntimeErr,
@@ -86,13 +86,22 @@ impl Db {
     }
 
     /// Applies the missing migrations on a connection of its own, one process at a time.
+    ///
+    /// On `SQLite` foreign keys are off meanwhile, as a table that others refer to can only be changed by rebuilding it
+    /// (<https://www.sqlite.org/lang_altertable.html#otheralter>); they are checked before the commit.
     pub async fn migrate(url: &str) -> Result<(), DbErr> {
-        let connection = Database::connect(options(url, 1, false)).await?;
+        let mut options = options(url, 1, false);
+        options.map_sqlx_sqlite_opts(|sqlite| sqlite_options(sqlite, false).foreign_keys(false));
+        let connection = Database::connect(options).await?;
         let txn = begin(&connection).await?;
         if txn.get_database_backend() == DbBackend::Postgres {
             txn.execute_unprepared(&format!("select pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
         }
+        let is_behind = !Migrator::get_pending_migrations(&txn).await?.is_empty();
         Migrator::up(&txn, None).await?;
+        if is_behind {
+            refuse_dangling(&txn).await?;
+        }
         txn.commit().await?;
         connection.close().await
     }
@@ -339,6 +348,16 @@ pub async fn change_together(txn: &WriteTxn, changes: Vec<Change>) -> Result<Vec
     Ok(counts)
 }
 
+impl Change {
+    /// The same with a condition more, for a statement that ends in its `where`.
+    #[must_use]
+    pub fn and(mut self, condition: &str, values: Vec<Value>) -> Self {
+        self.sql = format!("{} and {}", self.sql, counted_from(condition, self.values.len()));
+        self.values.extend(values);
+        self
+    }
+}
+
 /// The error by which `require_counts` refuses, see the migration that makes it.
 const COUNTS_DIFFER: &str = "ZX001";
 
@@ -523,15 +542,7 @@ fn options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
         .acquire_timeout(Duration::from_secs(10))
         .sqlx_logging(false)
         .test_before_acquire_if_idle_for(Duration::from_secs(30));
-    options.map_sqlx_sqlite_opts(move |sqlite| {
-        let sqlite = sqlite
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(5))
-            .foreign_keys(true)
-            .create_if_missing(!read_only);
-        if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
-    });
+    options.map_sqlx_sqlite_opts(move |sqlite| sqlite_options(sqlite, read_only));
     options.map_sqlx_postgres_opts(move |postgres| {
         // Compiling a statement takes longer than any of ours should run.
         let postgres = postgres.options([("jit", "off")]);
@@ -544,6 +555,34 @@ fn options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
         }
     });
     options
+}
+
+fn sqlite_options(sqlite: SqliteConnectOptions, read_only: bool) -> SqliteConnectOptions {
+    let sqlite = sqlite
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(true)
+        .create_if_missing(!read_only);
+    if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
+}
+
+/// Refuses rows that refer to nothing, where the engine did not watch them.
+async fn refuse_dangling(txn: &DatabaseTransaction) -> Result<(), DbErr> {
+    #[derive(FromQueryResult)]
+    struct Dangling {
+        table: String,
+        parent: String,
+    }
+    if txn.get_database_backend() == DbBackend::Postgres {
+        return Ok(());
+    }
+    match row::<Dangling>(txn, "pragma foreign_key_check", []).await? {
+        Some(Dangling { table, parent }) => {
+            Err(DbErr::Migration(format!("a row of {table} names a {parent} that there is not")))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

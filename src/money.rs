@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::quantity::{Measure, Unit};
 
 mod capitals;
+pub mod rate;
+
+pub use rate::Rate;
 
 /// The largest amount of money one figure may hold: 90 trillion yuan, far above any county and far below `i64`.
 const FEN_MAX: i64 = 9_000_000_000_000_000;

@@ -1,6 +1,9 @@
 //! Every reason to refuse a request, as data. Which status and code each one gets is decided once, in `http/problem.rs`;
 //! this file knows no HTTP and no database, so that rules may use it.
 
+use chrono::NaiveDate;
+
+use crate::money::Fen;
 use crate::quantity::Measure;
 
 /// What could not be filled of one line of an order.
@@ -11,6 +14,15 @@ pub struct LineShortfall {
     pub product: String,
     pub missing_base: i64,
     pub measure: Measure,
+}
+
+/// A settlement that is unpaid though it was due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverdueSettlement {
+    pub number: String,
+    pub due_on: NaiveDate,
+    /// Fee included.
+    pub open: Fen,
 }
 
 /// Why a request was refused. Nothing was changed.
@@ -65,6 +77,12 @@ pub enum Refusal {
     /// What the order needs is not on sale.
     StockShort {
         lines: Vec<LineShortfall>,
+    },
+    /// The institution owes too long to buy on credit: some of its debts, the oldest first, and the sum of all.
+    OverdueDebt {
+        settlements: Vec<OverdueSettlement>,
+        total: Fen,
+        days_max: i64,
     },
     /// The deposit of an institution does not cover it. `detail` says what to do.
     DepositShort {

@@ -83,6 +83,11 @@ pub type Apis = (
     (products::api::Api, lots::api::Api, orders::api::Api, deliveries::api::Api),
     (
         settlement::api::Api,
+        settlement::fees::api::Api,
+        settlement::terms::api::Api,
+        settlement::reminders::api::Api,
+    ),
+    (
         payments::api::Api,
         bank_statements::api::Api,
         payouts::api::Api,
@@ -111,6 +116,11 @@ fn apis(app: &App) -> Apis {
         ),
         (
             settlement::api::Api(app.clone()),
+            settlement::fees::api::Api(app.clone()),
+            settlement::terms::api::Api(app.clone()),
+            settlement::reminders::api::Api(app.clone()),
+        ),
+        (
             payments::api::Api(app.clone()),
             bank_statements::api::Api(app.clone()),
             payouts::api::Api(app.clone()),

@@ -42,7 +42,10 @@ pub struct Settings {
     pub spoils_within_days: i64,
     /// Candidate lots read for one order line at most.
     pub candidates_max: u64,
+    /// Days after an acceptance within which an institution pays that has no payment term of its own.
     pub payment_days: i64,
+    /// An institution that owes something for more days than this after it was due orders nothing on credit.
+    pub overdue_block_days: i64,
     /// The account that households are paid from: 8 to 34 digits. Quote it in `zhuxiao.toml`. Without it, its name and its
     /// bank no file for the bank is written.
     pub escrow_account: Option<String>,
@@ -99,6 +102,7 @@ impl Default for Settings {
             spoils_within_days: 7,
             candidates_max: 20_000,
             payment_days: 30,
+            overdue_block_days: 30,
             escrow_account: None,
             escrow_account_name: None,
             escrow_account_bank: None,
@@ -149,6 +153,7 @@ impl Settings {
         ensure((1..=3_600).contains(&self.sweep_seconds), "sweep_seconds", "between 1 and 3600")?;
         ensure((1..=720).contains(&self.session_hours), "session_hours", "between 1 and 720")?;
         ensure((1..=60).contains(&self.payment_days), "payment_days", "between 1 and 60")?;
+        ensure((0..=365).contains(&self.overdue_block_days), "overdue_block_days", "between 0 and 365")?;
         let is_account = |digits: &String| {
             (8..=34).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
         };

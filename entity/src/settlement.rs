@@ -16,6 +16,8 @@ pub struct Model {
     pub institution_id: Uuid,
     pub amount_fen: i64,
     pub received_fen: i64,
+    pub fee_fen: i64,
+    pub fee_received_fen: i64,
     pub settled_on: Date,
     pub due_on: Date,
     pub created_at: DateTimeUtc,

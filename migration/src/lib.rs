@@ -17,6 +17,7 @@ mod m0015_ledger_days;
 mod m0016_bank_statements;
 mod m0017_matching;
 mod m0018_payout_files;
+mod m0019_payment_terms;
 mod m0020_papers;
 mod m0021_problems;
 mod m0023_counted_changes;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_bank_statements::Migration),
             Box::new(m0017_matching::Migration),
             Box::new(m0018_payout_files::Migration),
+            Box::new(m0019_payment_terms::Migration),
             Box::new(m0020_papers::Migration),
             Box::new(m0021_problems::Migration),
             Box::new(m0023_counted_changes::Migration),

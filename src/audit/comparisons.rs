@@ -85,13 +85,17 @@ struct Compared {
     rows: String,
 }
 
-/// `$1` and `$2` are the counties, `$3` the day, `$4` the moment after it. Payments that stood at the end of the day,
-/// and payouts as far as they had come by then.
+/// `$1` and `$2` are the counties, `$3` the day, `$4` the moment after it. Payments and uses of deposits that stood at
+/// the end of the day, and payouts as far as they had come by then.
 const DATES: &str = "
     with standing as (
         select payment.id, payment.amount_fen, payment.deposited_fen from payment
         where payment.county_code >= $1 and payment.county_code < $2 and payment.received_on <= $3
           and (payment.state = 'recorded' or payment.reversed_at >= $4)
+    ), used as (
+        select used.id, used.amount_fen from deposit_use used
+        where used.county_code >= $1 and used.county_code < $2 and used.used_on <= $3
+          and (used.state = 'recorded' or used.reversed_at >= $4)
     ), sent as (
         select payout.id, payout.amount_fen, case when result.occurred_on <= $3 then payout.state end as result
         from payout join ledger_entry told on told.id = payout.instruction_entry_id
@@ -106,7 +110,7 @@ const DATES: &str = "
         select line.id, line.delivery_line_id, line.amount_fen from settlement_line line
         where line.county_code >= $1 and line.county_code < $2 and line.sold_on <= $3
     ), settled as (
-        select settlement.id, settlement.amount_fen from settlement
+        select settlement.id, settlement.amount_fen, settlement.fee_fen from settlement
         where settlement.county_code >= $1 and settlement.county_code < $2 and settlement.settled_on <= $3
     )";
 
@@ -170,6 +174,7 @@ fn goods(dialect: Dialect) -> Vec<Compared> {
 
 fn money_in() -> Vec<Compared> {
     let parts = "payment_part part join standing on standing.id = part.payment_id";
+    let fees = "payment_fee_part part join standing on standing.id = part.payment_id";
     vec![
         Compared {
             name: "receivable",
@@ -178,9 +183,10 @@ fn money_in() -> Vec<Compared> {
             right: (
                 "结算单减收款",
                 format!(
-                    "({}) - ({})",
-                    total("settled", "amount_fen"),
-                    total("standing", "amount_fen - deposited_fen")
+                    "({}) - ({}) - ({})",
+                    total("settled", "amount_fen + fee_fen"),
+                    total("standing", "amount_fen - deposited_fen"),
+                    total("used", "amount_fen")
                 ),
             ),
             rows: count("settled"),
@@ -189,7 +195,10 @@ fn money_in() -> Vec<Compared> {
             name: "deposit",
             title: "预收款",
             left: ("总账预收", ledger("-", "deposit")),
-            right: ("收款转存", total("standing", "deposited_fen")),
+            right: (
+                "收款转存减使用",
+                format!("({}) - ({})", total("standing", "deposited_fen"), total("used", "amount_fen")),
+            ),
             rows: count("standing"),
         },
         Compared {
@@ -198,7 +207,12 @@ fn money_in() -> Vec<Compared> {
             left: ("收款", total("standing", "amount_fen")),
             right: (
                 "分配到明细加转存",
-                format!("({}) + ({})", total(parts, "part.amount_fen"), total("standing", "deposited_fen")),
+                format!(
+                    "({}) + ({}) + ({})",
+                    total(parts, "part.amount_fen"),
+                    total(fees, "part.amount_fen"),
+                    total("standing", "deposited_fen")
+                ),
             ),
             rows: count(parts),
         },

@@ -29,6 +29,9 @@ pub enum Touched {
     Payout,
     PayoutLeftOut,
     BankStatement,
+    FeeRate,
+    PaymentTerm,
+    PaymentReminder,
     /// Papers about what was touched, too.
     Paper,
     PaperPrint,
@@ -59,6 +62,9 @@ impl Touched {
             "payout" => Self::Payout,
             "payout_left_out" => Self::PayoutLeftOut,
             "bank_statement" => Self::BankStatement,
+            "fee_rate" => Self::FeeRate,
+            "payment_term" => Self::PaymentTerm,
+            "payment_reminder" => Self::PaymentReminder,
             "paper" => Self::Paper,
             "paper_print" => Self::PaperPrint,
             "problem" => Self::Problem,
@@ -85,6 +91,9 @@ impl Touched {
             Self::Payout => "touched_payout",
             Self::PayoutLeftOut => "touched_payout_left_out",
             Self::BankStatement => "touched_bank_statement",
+            Self::FeeRate => "touched_fee_rate",
+            Self::PaymentTerm => "touched_payment_term",
+            Self::PaymentReminder => "touched_payment_reminder",
             Self::Paper => "touched_paper",
             Self::PaperPrint => "touched_paper_print",
             Self::Problem => "touched_problem",
@@ -140,6 +149,9 @@ pub fn sets() -> String {
         plain("payout_left_out"),
         plain("deposit_use"),
         plain("bank_statement"),
+        plain("fee_rate"),
+        plain("payment_term"),
+        plain("payment_reminder"),
         widened("problem", timed("problem", &["closed_at"])),
         widened(
             "payout_batch",
@@ -156,13 +168,15 @@ pub fn sets() -> String {
         widened(
             "settlement",
             format!(
-                "select settlement_id from payment_part where payment_id {}
-                 union select settlement_id from deposit_use_part where deposit_use_id {}
+                "select settlement_id from payment_part where payment_id {paid}
+                 union select settlement_id from payment_fee_part where payment_id {paid}
+                 union select settlement_id from deposit_use_part where deposit_use_id {used}
+                 union select settlement_id from deposit_use_fee_part where deposit_use_id {used}
                  union select settlement_id from settlement_line where id in (
-                     select settlement_line_id from payout_part where payout_id {})",
-                within("touched_payment"),
-                within("touched_deposit_use"),
-                within("touched_payout")
+                     select settlement_line_id from payout_part where payout_id {sent})",
+                paid = within("touched_payment"),
+                used = within("touched_deposit_use"),
+                sent = within("touched_payout")
             ),
         ),
         widened(

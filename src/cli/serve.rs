@@ -17,6 +17,7 @@ use crate::orders;
 use crate::problems;
 use crate::routes::routes;
 use crate::settings::{LogFormat, Settings};
+use crate::settlement::reminders;
 
 /// How long requests that have begun may take to finish after SIGTERM.
 const FINISH_SECONDS: u64 = 20;
@@ -71,8 +72,8 @@ pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output 
     Ok(served?)
 }
 
-/// Releases expired holds, forgets old idempotency answers and refreshes the problem list, for as long as the service
-/// runs. Every process does it; each row and each refresh is claimed once.
+/// Releases expired holds, raises reminders of what is due, forgets old idempotency answers and refreshes the problem
+/// list, for as long as the service runs. Every process does it; each row and each refresh is claimed once.
 async fn keep_house(app: App) {
     let mut pause = tokio::time::interval(Duration::from_secs(app.settings.sweep_seconds));
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -80,6 +81,9 @@ async fn keep_house(app: App) {
         pause.tick().await;
         if let Err(failure) = orders::sweep(&app).await {
             tracing::warn!(%failure, "expired holds could not be released");
+        }
+        if let Err(failure) = reminders::sweep(&app).await {
+            tracing::warn!(%failure, "reminders of what is due could not be raised");
         }
         if let Err(failure) = idempotency::forget_old(&app).await {
             tracing::warn!(%failure, "old idempotency answers could not be forgotten");

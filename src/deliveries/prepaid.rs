@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::db::WriteTxn;
 use crate::orders::prepaid::{needed, reserved};
 use crate::orders::{OrderFacts, PaymentMode};
-use crate::refusal::{Outcome, Refusal};
+use crate::refusal::{Failure, Outcome, Refusal};
 use crate::settlement::deposits::{self, Deposit, NewUse};
 use crate::settlement::{Settled, Target, Targets};
 use crate::trail::Actor;
@@ -44,7 +44,9 @@ pub async fn pay(
     settled: Option<&Settled>,
 ) -> Outcome<()> {
     let (PaymentMode::Prepaid, Some(settled)) = (order.payment_mode, settled) else { return Ok(()) };
-    let amount = available(txn, order).await?.free().min(settled.amount);
+    let owed = settled.amount.checked_add(settled.fee);
+    let owed = owed.ok_or_else(|| Failure::Broken("a fee is beyond what a figure can hold".to_owned()))?;
+    let amount = available(txn, order).await?.free().min(owed);
     let new = NewUse {
         county_code: order.county_code.clone(),
         institution_id: order.institution_id,

@@ -1,13 +1,15 @@
 //! The one shape of every refusal: RFC 9457 `application/problem+json` with a stable `code`. Which reason gets which
 //! status and code is decided here and nowhere else. A detail is for people and never names an internal.
 
+use chrono::NaiveDate;
 use poem::http::StatusCode;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object};
 
 use crate::http::imports::RefusedCell;
-use crate::http::scalars::Amount;
-use crate::refusal::{Failure, LineShortfall, Refusal};
+use crate::http::scalars::{Amount, Yuan};
+use crate::money::Fen;
+use crate::refusal::{Failure, LineShortfall, OverdueSettlement, Refusal};
 
 /// Why a request was refused.
 #[derive(Clone, Debug, Object)]
@@ -30,6 +32,8 @@ pub struct ProblemBody {
     pub pointer: Option<String>,
     /// What could not be filled, per line of the order.
     pub shortfalls: Option<Vec<Shortfall>>,
+    /// The settlements that are overdue, the oldest first, at most 20.
+    pub overdue: Option<Vec<OverdueDebt>>,
     /// The cells of an imported table that were refused, at most 1,000.
     pub cells: Option<Vec<RefusedCell>>,
 }
@@ -41,6 +45,14 @@ pub struct Shortfall {
     pub line_no: u32,
     pub product: String,
     pub missing: Amount,
+}
+
+/// A settlement that is overdue.
+#[derive(Clone, Debug, Object)]
+pub struct OverdueDebt {
+    pub number: String,
+    pub due_on: NaiveDate,
+    pub open: Yuan,
 }
 
 /// A refusal as an HTTP answer.
@@ -183,6 +195,7 @@ impl From<Refusal> for Problem {
             ),
             Refusal::Duplicate { detail } => Self::of(409, "duplicate", detail),
             Refusal::StockShort { lines } => short(&lines),
+            Refusal::OverdueDebt { settlements, total, days_max } => indebted(settlements, total, days_max),
             Refusal::DepositShort { detail } => Self::of(409, "deposit_short", detail),
             Refusal::SecondPersonNeeded => Self::of(
                 409,
@@ -291,6 +304,24 @@ pub fn plain_reason(reason: &str) -> &str {
     reason.split_once(" (occurred while parsing").map_or(reason, |(before, _)| before)
 }
 
+fn indebted(settlements: Vec<OverdueSettlement>, total: Fen, days_max: i64) -> Problem {
+    let detail = format!(
+        "Settlements are unpaid for more than {days_max} days after they were due, {total} together. Pay them, then \
+         order again."
+    );
+    let mut problem = Problem::of(409, "overdue_debt", detail);
+    if let Problem::Conflict(Json(body)) = &mut problem {
+        let named = settlements.into_iter();
+        let named = named.map(|OverdueSettlement { number, due_on, open }| OverdueDebt {
+            number,
+            due_on,
+            open: Yuan(open),
+        });
+        body.overdue = Some(named.collect());
+    }
+    problem
+}
+
 fn short(lines: &[LineShortfall]) -> Problem {
     let told: Vec<String> = lines
         .iter()
@@ -337,6 +368,7 @@ fn body(status: u16, code: &str, detail: impl Into<String>) -> Json<ProblemBody>
         request_id: crate::http::edge::current_request_id(),
         pointer: None,
         shortfalls: None,
+        overdue: None,
         cells: None,
     })
 }

@@ -30,6 +30,7 @@ pub enum LedgerAccountKind {
     Escrow,
     Clearing,
     Rounding,
+    Fee,
 }
 
 /// An account and its balance. Debit is positive, credit negative: a household that is owed money has a negative
@@ -282,6 +283,7 @@ impl From<AccountKind> for LedgerAccountKind {
             AccountKind::Escrow => Self::Escrow,
             AccountKind::Clearing => Self::Clearing,
             AccountKind::Rounding => Self::Rounding,
+            AccountKind::Fee => Self::Fee,
         }
     }
 }
@@ -295,6 +297,7 @@ impl From<LedgerAccountKind> for AccountKind {
             LedgerAccountKind::Escrow => Self::Escrow,
             LedgerAccountKind::Clearing => Self::Clearing,
             LedgerAccountKind::Rounding => Self::Rounding,
+            LedgerAccountKind::Fee => Self::Fee,
         }
     }
 }

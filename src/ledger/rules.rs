@@ -21,11 +21,20 @@ pub enum AccountKind {
     Clearing,
     /// Must stay zero.
     Rounding,
+    /// What institutions owe the operator on top of what households are owed.
+    Fee,
 }
 
 impl AccountKind {
-    pub const ALL: [Self; 6] =
-        [Self::Receivable, Self::Deposit, Self::Payable, Self::Escrow, Self::Clearing, Self::Rounding];
+    pub const ALL: [Self; 7] = [
+        Self::Receivable,
+        Self::Deposit,
+        Self::Payable,
+        Self::Escrow,
+        Self::Clearing,
+        Self::Rounding,
+        Self::Fee,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -36,6 +45,7 @@ impl AccountKind {
             Self::Escrow => "escrow",
             Self::Clearing => "clearing",
             Self::Rounding => "rounding",
+            Self::Fee => "fee",
         }
     }
 
@@ -52,6 +62,7 @@ impl AccountKind {
             Self::Receivable | Self::Escrow => AccountClass::Assets,
             Self::Deposit | Self::Payable | Self::Clearing => AccountClass::Liabilities,
             Self::Rounding => AccountClass::Equity,
+            Self::Fee => AccountClass::Income,
         }
     }
 
@@ -62,12 +73,13 @@ impl AccountKind {
     }
 }
 
-/// The sides of a balance sheet.
+/// The sides of a balance sheet, and what is earned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountClass {
     Assets,
     Liabilities,
     Equity,
+    Income,
 }
 
 impl AccountClass {
@@ -77,6 +89,7 @@ impl AccountClass {
             Self::Assets => "assets",
             Self::Liabilities => "liabilities",
             Self::Equity => "equity",
+            Self::Income => "income",
         }
     }
 }

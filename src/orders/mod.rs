@@ -18,6 +18,7 @@ use crate::members::access::{Caller, Role};
 use crate::numbers::Series;
 use crate::quantity::{Measure, show_base};
 use crate::refusal::{Failure, Outcome, Refusal};
+use crate::settlement::late;
 use crate::trail::{self, Actor, Event};
 
 pub mod allocation;
@@ -62,7 +63,8 @@ pub struct PlacedIds {
 pub async fn preview(app: &App, caller: &Caller, request: &OrderRequest) -> Outcome<PreviewView> {
     let county_code = buyers_county(caller, request)?;
     let plan = plan::make(app, app.db.reader(), request, county_code, app.clock.now()).await?;
-    Ok(PreviewView::of(&plan))
+    let debt = debt_of(app, app.db.reader(), request).await?;
+    Ok(PreviewView::of(&plan, debt.is_none()))
 }
 
 /// Shares the order over the lots and holds what it takes until it is confirmed or the hold expires.
@@ -99,6 +101,9 @@ async fn place_once(
     if must_lock {
         let number = next_number().await?;
         let txn = app.db.begin().await?;
+        if let Some(debt) = debt_of(app, &txn, request).await? {
+            return Err(debt.into());
+        }
         let plan = placeable(plan::make_locked(app, &txn, request, county_code, now).await?)?;
         return place_in(txn, app, key, Placing { caller, request, county_code, number, now }, &plan).await;
     }
@@ -155,13 +160,34 @@ impl Placing<'_> {
             placed_figures(self.request, &ids, plan),
         );
         let (backend, holds) = (app.db.backend(), holds(plan));
+        let mut movement = stock::movement(backend, &holds, true);
+        if self.request.payment_mode == PaymentMode::GoodsFirst {
+            // Nothing is held for who owes too long; the next attempt says so.
+            let due_before = late::too_old_before(business_day(self.now), app.settings.overdue_block_days);
+            movement = late::unless_indebted(movement, self.request.institution_id, due_before);
+        }
         // The lots first: whoever waits for them has nothing that somebody else waits for.
-        let mut changes = vec![(stock::movement(backend, &holds, true), as_count(holds.len()))];
+        let mut changes = vec![(movement, as_count(holds.len()))];
         changes.extend(store::additions(backend, &order, plan)?);
         let actor = self.caller.actor();
         changes.push((trail::addition(backend, &app.ids, self.now, &actor, vec![event]), 1));
         Ok((changes, OrderView::placed(&order, plan)))
     }
+}
+
+/// Why an institution may not buy on credit, if it may not. An order that is paid before delivery is none on credit.
+async fn debt_of(
+    app: &App,
+    connection: &impl ConnectionTrait,
+    request: &OrderRequest,
+) -> Outcome<Option<Refusal>> {
+    if request.payment_mode == PaymentMode::Prepaid {
+        return Ok(None);
+    }
+    let days_max = app.settings.overdue_block_days;
+    let due_before = late::too_old_before(app.clock.today(), days_max);
+    let (settlements, total) = late::debts(connection, request.institution_id, due_before).await?;
+    Ok((!settlements.is_empty()).then_some(Refusal::OverdueDebt { settlements, total, days_max }))
 }
 
 fn as_count(rows: usize) -> u64 {

@@ -16,6 +16,7 @@ use crate::http::page::PageRequest;
 use crate::members::access::{Caller, Scope};
 use crate::money::Fen;
 use crate::refusal::Outcome;
+use crate::settlement;
 
 /// An order as it is stored.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -554,11 +555,11 @@ pub async fn rate(
 /// Takes those of the orders that were closed, and of which something is owed again, back to settled.
 pub async fn reopen_unpaid(txn: &WriteTxn, order_ids: &[Uuid]) -> Result<(), DbErr> {
     let source = db::set_rows(txn.get_database_backend(), "$1", &[("id", Id)]);
+    let unpaid = settlement::is_unpaid("settlement");
     let sql = format!(
         "update purchase_order set state = 'settled', ended_at = null, version = version + 1
          where id in ({source}) and state = 'closed'
-           and exists (select 1 from settlement where settlement.order_id = purchase_order.id
-                       and settlement.received_fen < settlement.amount_fen)"
+           and exists (select 1 from settlement where settlement.order_id = purchase_order.id and {unpaid})"
     );
     let ids = db::set_parameter(order_ids.iter().map(|id| vec![db::set_id(*id)]).collect());
     db::change(txn, &sql, [ids]).await?;
@@ -572,11 +573,11 @@ pub async fn close_paid(txn: &WriteTxn, order_ids: &[Uuid], now: DateTime<Utc>) 
         id: Uuid,
     }
     let source = db::set_rows(txn.get_database_backend(), "$1", &[("id", Id)]);
+    let unpaid = settlement::is_unpaid("settlement");
     let sql = format!(
         "update purchase_order set state = 'closed', ended_at = $2, version = version + 1
          where id in ({source}) and state = 'settled' and rating is not null
-           and not exists (select 1 from settlement where settlement.order_id = purchase_order.id
-                           and settlement.received_fen < settlement.amount_fen)
+           and not exists (select 1 from settlement where settlement.order_id = purchase_order.id and {unpaid})
          returning id"
     );
     let ids = db::set_parameter(order_ids.iter().map(|id| vec![db::set_id(*id)]).collect());

@@ -75,11 +75,11 @@ pub struct AllocationView {
 }
 
 impl PreviewView {
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub(super) fn of(plan: &Plan, has_credit: bool) -> Self {
         Self {
             lines: plan.lines.iter().map(|line| LineView::of_plan(line, None)).collect(),
             amount: plan.amount(),
-            is_placeable: plan.refused_shortfalls().is_empty(),
+            is_placeable: has_credit && plan.refused_shortfalls().is_empty(),
         }
     }
 }

@@ -32,6 +32,17 @@ pub struct SettlementStatement {
     pub lines: Vec<SoldLine>,
     /// The sum of the lines.
     pub amount: Fen,
+    /// What the institution owes the operator on top; papers of before there were fees name none.
+    #[serde(default)]
+    pub fee: Fen,
+}
+
+impl SettlementStatement {
+    /// All that the institution owes: the goods and the fee.
+    #[must_use]
+    pub fn owed(&self) -> Fen {
+        [self.amount, self.fee].into_iter().sum()
+    }
 }
 
 /// An institution as papers name it.

@@ -50,13 +50,14 @@ async fn settlement(connection: &impl ConnectionTrait, id: Uuid) -> Outcome<Froz
         settled_on: NaiveDate,
         due_on: NaiveDate,
         amount_fen: i64,
+        fee_fen: i64,
         order_number: String,
         delivery_number: String,
         institution: String,
         credit_code: String,
         county: Option<String>,
     }
-    let sql = "select s.county_code, s.institution_id, s.number, s.settled_on, s.due_on, s.amount_fen,
+    let sql = "select s.county_code, s.institution_id, s.number, s.settled_on, s.due_on, s.amount_fen, s.fee_fen,
                       o.number as order_number, d.number as delivery_number, i.name as institution, i.credit_code,
                       county.name as county
                from settlement s join purchase_order o on o.id = s.order_id
@@ -76,6 +77,7 @@ async fn settlement(connection: &impl ConnectionTrait, id: Uuid) -> Outcome<Froz
         due_on: head.due_on,
         lines: sold_lines(connection, id).await?,
         amount: Fen::new(head.amount_fen),
+        fee: Fen::new(head.fee_fen),
     };
     Ok(Frozen {
         county_code: head.county_code,
@@ -246,7 +248,7 @@ async fn movements(
     }
     let sql = format!(
         "select moved.entry_id, moved.occurred_on, moved.kind, moved.reverses_id, moved.receivable_fen,
-                moved.deposit_fen, coalesce(settlement.number, payment.number) as number
+                moved.deposit_fen, coalesce(settlement.number, payment.number, used.number) as number
          from (select entry.id as entry_id, entry.occurred_on, entry.kind, entry.reverses_id, entry.source_kind,
                       entry.source_id, {SIDES}
                from {ACCOUNTS} and posting.occurred_on >= $3 and posting.occurred_on <= $4
@@ -254,6 +256,7 @@ async fn movements(
                         entry.source_id) moved
          left join settlement on moved.source_kind = 'settlement' and settlement.id = moved.source_id
          left join payment on moved.source_kind = 'payment' and payment.id = moved.source_id
+         left join deposit_use used on moved.source_kind = 'deposit_use' and used.id = moved.source_id
          order by moved.occurred_on, moved.entry_id limit $5"
     );
     let mut values = owner.values();

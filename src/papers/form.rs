@@ -103,6 +103,15 @@ fn settlement(statement: &SettlementStatement) -> Form {
     ];
     let rows: Vec<Vec<Cell>> = (1_i64..).zip(&statement.lines).map(row).collect();
     let total = total_row(columns.len(), &[(8, statement.amount)]);
+    let owed = statement.owed();
+    let mut closing = vec![("应付金额(元)", Cell::Yuan(owed.get())), ("金额大写", text(&owed.in_capitals()))];
+    if statement.fee != Fen::ZERO {
+        let parts = [
+            ("货款(元)", Cell::Yuan(statement.amount.get())),
+            ("运营服务费(元)", Cell::Yuan(statement.fee.get())),
+        ];
+        closing.splice(0..0, parts);
+    }
     Form {
         title: format!("{}消费帮扶农产品结算单", statement.county),
         number: String::new(),
@@ -116,10 +125,7 @@ fn settlement(statement: &SettlementStatement) -> Form {
             ("付款期限", Cell::Day(statement.due_on)),
         ],
         table: Table { name: "draft".to_owned(), columns, rows, total },
-        closing: vec![
-            ("应付金额(元)", Cell::Yuan(statement.amount.get())),
-            ("金额大写", text(&statement.amount.in_capitals())),
-        ],
+        closing,
         notes: vec!["货款全额付给农户，不向农户收取任何费用。".to_owned()],
         signers: &["采购单位（盖章）", "复核", "经办"],
         standing: None,

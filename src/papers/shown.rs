@@ -73,8 +73,13 @@ pub struct SettlementStatementBody {
     pub settled_on: NaiveDate,
     pub due_on: NaiveDate,
     pub lines: Vec<SettlementStatementLine>,
+    /// The sum of the lines, which is what the households are owed.
     pub amount: Yuan,
-    /// 人民币大写.
+    /// What the institution owes the operator on top.
+    pub fee: Yuan,
+    /// All that the institution owes.
+    pub owed: Yuan,
+    /// All that the institution owes, 人民币大写.
     pub amount_in_capitals: String,
 }
 
@@ -209,6 +214,7 @@ impl From<Content> for PaperContent {
 
 impl From<SettlementStatement> for SettlementStatementBody {
     fn from(statement: SettlementStatement) -> Self {
+        let owed = statement.owed();
         Self {
             county_name: statement.county,
             institution_name: statement.institution.name,
@@ -218,9 +224,11 @@ impl From<SettlementStatement> for SettlementStatementBody {
             delivery_number: statement.delivery_number,
             settled_on: statement.settled_on,
             due_on: statement.due_on,
+            fee: Yuan(statement.fee),
+            owed: Yuan(owed),
             lines: statement.lines.into_iter().map(SettlementStatementLine::from).collect(),
             amount: Yuan(statement.amount),
-            amount_in_capitals: statement.amount.in_capitals(),
+            amount_in_capitals: owed.in_capitals(),
         }
     }
 }

@@ -1,8 +1,6 @@
 //! Money in: what institutions paid, which settlements it pays and what stays as a deposit. A payment is never edited;
 //! one that was wrong is reversed, and the ledger keeps both.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -19,7 +17,7 @@ use crate::numbers::{self, Series};
 use crate::orders;
 use crate::refusal::{Failure, Outcome, Refusal};
 use crate::settlement::deposits::{Reversal, balance, lock as lock_deposit};
-use crate::settlement::{ReceivedPart, Targets, receipts};
+use crate::settlement::{Received, Targets, receipts};
 use crate::trail::{self, Actor, Event};
 
 pub mod api;
@@ -99,13 +97,13 @@ pub async fn book(
     rules::check(new.amount, new.received_on, today)?;
     let payer = store::find_payer(txn, region, new.institution_id).await?;
     let payer = payer.ok_or(Refusal::NotFound("institution"))?;
-    let parts = receipts::receive(txn, payer.id, new.amount, &new.targets).await?;
+    let received = receipts::receive(txn, payer.id, new.amount, &new.targets).await?;
     // Before the ledger, as an acceptance locks its order before the accounts too.
-    orders::close_finished(txn, &settlement_ids(&parts), now).await?;
-    let deposited = rules::left_over(new.amount, parts.iter().map(|part| part.amount))
-        .ok_or_else(|| Failure::Broken(format!("settlements took more than {}", new.amount)))?;
+    orders::close_finished(txn, &received.settlement_ids(), now).await?;
+    let took_more = || Failure::Broken(format!("settlements took more than {}", new.amount));
+    let settled = received.total().ok_or_else(took_more)?;
+    let deposited = rules::left_over(new.amount, settled).ok_or_else(took_more)?;
     let id = app.ids.next(now);
-    let settled = parts.iter().map(|part| part.amount).sum();
     let entry = entry_of(id, &payer, &new, settled, deposited);
     let payment = PaymentView {
         id,
@@ -124,8 +122,8 @@ pub async fn book(
         reversal: None,
     };
     store::insert(txn, &payment).await?;
-    store::insert_parts(txn, id, &parts).await?;
-    let event = event("record_payment", &payment, None, figures(&payment, &parts));
+    store::insert_parts(txn, id, &received).await?;
+    let event = event("record_payment", &payment, None, figures(&payment, &received));
     trail::record(txn, &app.ids, now, actor, vec![event]).await?;
     Ok(payment)
 }
@@ -184,9 +182,9 @@ pub async fn reverse(
         payment.reversal = Some(reversal);
         take_deposit_back(&txn, &payment).await?;
         matches::undo(&txn, app, &caller.actor(), &payment).await?;
-        let parts = store::parts_of(&txn, id).await?;
-        receipts::unreceive(&txn, "payment", &parts).await?;
-        orders::reopen_unpaid(&txn, &settlement_ids(&parts)).await?;
+        let received = store::parts_of(&txn, id).await?;
+        receipts::unreceive(&txn, "payment", &received).await?;
+        orders::reopen_unpaid(&txn, &received.settlement_ids()).await?;
         ledger::reverse(&txn, app, payment.entry_id, app.clock.today()).await?;
         let event = event("reverse_payment", &payment, Some(before), after);
         trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
@@ -226,17 +224,14 @@ fn entry_of(id: Uuid, payer: &store::Payer, new: &NewPayment, settled: Fen, depo
     }
 }
 
-/// Each settlement once, in the order of ids.
-fn settlement_ids(parts: &[ReceivedPart]) -> Vec<Uuid> {
-    let ids: BTreeSet<Uuid> = parts.iter().map(|part| part.settlement_id).collect();
-    ids.into_iter().collect()
-}
-
-fn figures(payment: &PaymentView, parts: &[ReceivedPart]) -> Json {
+fn figures(payment: &PaymentView, received: &Received) -> Json {
+    let parts = received.parts.iter();
     let parts: Vec<Json> = parts
-        .iter()
         .map(|part| json!({ "settlement_line_id": part.settlement_line_id, "amount_fen": part.amount }))
         .collect();
+    let fees = received.fees.iter();
+    let fees: Vec<Json> =
+        fees.map(|fee| json!({ "settlement_id": fee.settlement_id, "amount_fen": fee.amount })).collect();
     json!({
         "institution_id": payment.institution_id,
         "number": payment.number,
@@ -245,6 +240,7 @@ fn figures(payment: &PaymentView, parts: &[ReceivedPart]) -> Json {
         "amount_fen": payment.amount,
         "deposited_fen": payment.deposited,
         "parts": parts,
+        "fees": fees,
     })
 }
 

@@ -64,9 +64,9 @@ pub fn check(amount: Fen, received_on: NaiveDate, today: NaiveDate) -> Result<()
     Ok(())
 }
 
-/// What is left of a payment after settlements took their parts. `None` when they took more than there was.
-pub fn left_over(amount: Fen, parts: impl IntoIterator<Item = Fen>) -> Option<Fen> {
-    amount.checked_sub(parts.into_iter().sum()).filter(|left| *left >= Fen::ZERO)
+/// What is left of a payment after settlements took theirs. `None` when they took more than there was.
+pub fn left_over(amount: Fen, settled: Fen) -> Option<Fen> {
+    amount.checked_sub(settled).filter(|left| *left >= Fen::ZERO)
 }
 
 #[cfg(test)]
@@ -88,10 +88,9 @@ mod tests {
 
     #[test]
     fn what_settlements_do_not_take_is_left_over() {
-        let parts = [Fen::new(3334), Fen::new(3333)];
-        assert_eq!(left_over(Fen::new(10_000), parts), Some(Fen::new(3333)));
-        assert_eq!(left_over(Fen::new(6667), parts), Some(Fen::ZERO));
-        assert_eq!(left_over(Fen::new(6666), parts), None);
+        assert_eq!(left_over(Fen::new(10_000), Fen::new(6667)), Some(Fen::new(3333)));
+        assert_eq!(left_over(Fen::new(6667), Fen::new(6667)), Some(Fen::ZERO));
+        assert_eq!(left_over(Fen::new(6666), Fen::new(6667)), None);
     }
 
     #[test]

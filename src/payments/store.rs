@@ -13,8 +13,8 @@ use crate::http::page::PageRequest;
 use crate::members::access::RegionScope;
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome};
-use crate::settlement::ReceivedPart;
 use crate::settlement::deposits::Reversal;
+use crate::settlement::{FeePart, Received, ReceivedPart};
 
 const COLUMNS: &str = "payment.id, payment.county_code, payment.number, payment.institution_id,
     institution.name as institution_name, payment.amount_fen, payment.deposited_fen, payment.received_on,
@@ -164,7 +164,8 @@ pub async fn insert(txn: &WriteTxn, payment: &PaymentView) -> Result<(), DbErr> 
     Ok(())
 }
 
-pub async fn insert_parts(txn: &WriteTxn, payment_id: Uuid, parts: &[ReceivedPart]) -> Result<(), DbErr> {
+/// Writes what a payment pays: the households' lines, and fees.
+pub async fn insert_parts(txn: &WriteTxn, payment_id: Uuid, received: &Received) -> Result<(), DbErr> {
     let columns = [
         ("settlement_line_id", ColumnType::Uuid),
         ("settlement_id", ColumnType::Uuid),
@@ -175,23 +176,36 @@ pub async fn insert_parts(txn: &WriteTxn, payment_id: Uuid, parts: &[ReceivedPar
          select $2, settlement_line_id, settlement_id, amount_fen from ({}) as part",
         db::set_rows(txn.get_database_backend(), "$1", &columns)
     );
-    let rows = parts.iter().map(|part| {
+    let rows = received.parts.iter().map(|part| {
         vec![db::set_id(part.settlement_line_id), db::set_id(part.settlement_id), json!(part.amount)]
     });
+    db::change(txn, &sql, [db::set_parameter(rows.collect()), payment_id.into()]).await?;
+    if received.fees.is_empty() {
+        return Ok(());
+    }
+    let columns = [("settlement_id", ColumnType::Uuid), ("amount_fen", ColumnType::Integer)];
+    let sql = format!(
+        "insert into payment_fee_part (payment_id, settlement_id, amount_fen)
+         select $2, settlement_id, amount_fen from ({}) as part",
+        db::set_rows(txn.get_database_backend(), "$1", &columns)
+    );
+    let rows = received.fees.iter().map(|fee| vec![db::set_id(fee.settlement_id), json!(fee.amount)]);
     db::change(txn, &sql, [db::set_parameter(rows.collect()), payment_id.into()]).await?;
     Ok(())
 }
 
-/// What a payment paid, in the order of the lines.
-pub async fn parts_of(
-    connection: &impl ConnectionTrait,
-    payment_id: Uuid,
-) -> Result<Vec<ReceivedPart>, DbErr> {
+/// What a payment paid, in the order of lines and of settlements.
+pub async fn parts_of(connection: &impl ConnectionTrait, payment_id: Uuid) -> Result<Received, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         settlement_id: Uuid,
         settlement_line_id: Uuid,
         household_id: Uuid,
+        amount_fen: i64,
+    }
+    #[derive(FromQueryResult)]
+    struct FeeRow {
+        settlement_id: Uuid,
         amount_fen: i64,
     }
     let sql = "select part.settlement_id, part.settlement_line_id, line.household_id, part.amount_fen
@@ -204,7 +218,11 @@ pub async fn parts_of(
         household_id: row.household_id,
         amount: Fen::new(row.amount_fen),
     };
-    Ok(rows.into_iter().map(part).collect())
+    let sql =
+        "select settlement_id, amount_fen from payment_fee_part where payment_id = $1 order by settlement_id";
+    let fees: Vec<FeeRow> = db::rows(connection, sql, [payment_id.into()]).await?;
+    let fee = |row: FeeRow| FeePart { settlement_id: row.settlement_id, amount: Fen::new(row.amount_fen) };
+    Ok(Received { parts: rows.into_iter().map(part).collect(), fees: fees.into_iter().map(fee).collect() })
 }
 
 /// Marks a recorded payment as reversed; `false` when it was not recorded any more.

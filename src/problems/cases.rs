@@ -57,7 +57,10 @@ const PAYOUT_UNKNOWN: &str = "
 const PAYMENT_OVERDUE: &str = "
     select settlement.id as subject_id, settlement.county_code, institution.region_code,
            null as household_id, settlement.institution_id, settlement.due_on as began_on,
-           settlement.number as paper, settlement.amount_fen - settlement.received_fen as amount_fen,
+           settlement.number as paper,
+           settlement.amount_fen + settlement.fee_fen - settlement.received_fen - settlement.fee_received_fen
+               as amount_fen,
            institution.name as remark
     from settlement join institution on institution.id = settlement.institution_id
-    where settlement.received_fen < settlement.amount_fen and settlement.due_on <= $1";
+    where settlement.received_fen + settlement.fee_received_fen < settlement.amount_fen + settlement.fee_fen
+      and settlement.due_on <= $1";

@@ -362,7 +362,8 @@ pub async fn counties_of(
         }
         // Keys that begin with the id of the whole.
         "ledger_posting" => "ledger_entry",
-        "payment_part" => "payment",
+        "payment_part" | "payment_fee_part" => "payment",
+        "deposit_use_part" | "deposit_use_fee_part" => "deposit_use",
         "payout_part" => "payout",
         "household"
         | "institution"
@@ -373,7 +374,11 @@ pub async fn counties_of(
         | "delivery"
         | "settlement"
         | "settlement_line"
+        | "fee_rate"
+        | "payment_term"
+        | "payment_reminder"
         | "payment"
+        | "deposit_use"
         | "payout_batch"
         | "payout"
         | "ledger_account"

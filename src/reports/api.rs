@@ -10,12 +10,13 @@ use uuid::Uuid;
 use super::coverage::api::{CoverageGrouping, CoverageReport};
 use super::income::Wanted;
 use super::income::api::{HouseholdIncome, IncomeReport};
+use super::overdue::api::OverdueReport;
 use super::progress::api::CountyProgress;
 use super::reconciliation::api::ReconciliationReport;
 use super::rules::Period;
 use super::sales::api::SalesReport;
 use super::unsold::api::{UnsoldGrouping, UnsoldReport};
-use super::{coverage, income, progress, reconciliation, sales, unsold};
+use super::{coverage, income, overdue, progress, reconciliation, sales, unsold};
 use crate::app::App;
 use crate::http::page::{Listed, Page};
 use crate::http::problem::Answer;
@@ -179,6 +180,25 @@ impl Api {
         let link = next_link(report.next.clone(), request);
         let ReportAnswer::Ready(body, name, _) = shape(format.0, report, income::api::table)?;
         Ok(ReportAnswer::Ready(body, name, link))
+    }
+
+    /// Report what is overdue
+    ///
+    /// What institutions had not paid at the end of a day though it was due, with the days and the interest, by
+    /// institution: as of 31 March of `year`, or of the day `as_of`, or today. Money that is booked later for an earlier
+    /// day changes the list of that day; nothing else does.
+    #[oai(path = "/reports/overdue", method = "get", operation_id = "report_overdue")]
+    async fn report_overdue(
+        &self,
+        caller: Signed,
+        year: Query<Option<i32>>,
+        as_of: Query<Option<NaiveDate>>,
+        #[oai(validator(pattern = r"^[0-9]{2,12}$"))] region: Query<Option<String>>,
+        format: Query<Option<ReportFormat>>,
+    ) -> Answer<ReportAnswer<OverdueReport>> {
+        let asked = overdue::Asked { year: year.0, as_of: as_of.0 };
+        let report = overdue::report(&self.0, &caller, asked, region.0.as_deref()).await?;
+        Ok(shape(format.0, report, overdue::api::table)?)
     }
 
     /// Report accounts against accounts

@@ -14,6 +14,7 @@ use crate::refusal::{Outcome, Refusal};
 pub mod api;
 pub mod coverage;
 pub mod income;
+pub mod overdue;
 pub mod progress;
 pub mod reconciliation;
 pub mod rules;

@@ -38,13 +38,22 @@ pub struct Settlement {
     pub county: String,
     pub order_id: Uuid,
     pub institution_id: Uuid,
+    /// What households are owed.
     pub amount: Yuan,
-    /// Received from the institution so far.
+    /// What the institution pays on top, if the county charges a fee.
+    pub fee: Yuan,
+    /// What the institution owes: amount and fee.
+    pub total: Yuan,
+    /// Received from the institution so far, of the total. Households come before the fee.
     pub received: Yuan,
     pub state: SettlementProgress,
     pub settled_on: NaiveDate,
     /// The institution pays until this day.
     pub due_on: NaiveDate,
+    /// Days since the due day while something is open, as of today or of `as_of`.
+    pub days_overdue: i64,
+    /// What accrued since the due day on what was open for households, 0.05 % a day. Shown, not booked.
+    pub interest: Yuan,
 }
 
 /// A settlement with its lines, as far as the caller sees them.
@@ -58,15 +67,26 @@ pub struct SettlementWithLines {
     pub order_id: Uuid,
     pub acceptance_id: Uuid,
     pub institution_id: Uuid,
+    /// What households are owed.
     pub amount: Yuan,
     /// The amount as papers of account write it (人民币大写).
     pub amount_in_capitals: String,
-    /// Received from the institution so far.
+    /// What the institution pays on top, if the county charges a fee.
+    pub fee: Yuan,
+    /// What the institution owes: amount and fee.
+    pub total: Yuan,
+    /// Received from the institution so far, of the total. Households come before the fee.
     pub received: Yuan,
+    /// What of it was received as fee.
+    pub fee_received: Yuan,
     pub state: SettlementProgress,
     pub settled_on: NaiveDate,
     /// The institution pays until this day.
     pub due_on: NaiveDate,
+    /// Days since the due day while something is open, as of today or of `as_of`.
+    pub days_overdue: i64,
+    /// What accrued since the due day on what was open for households, 0.05 % a day. Shown, not booked.
+    pub interest: Yuan,
     pub lines: Vec<SettlementLine>,
 }
 
@@ -106,11 +126,13 @@ impl Api {
         institution_id: Query<Option<Uuid>>,
         /// Only those paid so far.
         state: Query<Option<SettlementProgress>>,
+        /// The day as of which days overdue and interest are told, at most a year ahead; today without it.
+        as_of: Query<Option<NaiveDate>>,
         limit: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Answer<Listed<Settlement>> {
         let state = state.0.map(SettlementState::from);
-        let filter = SettlementFilter { id: None, institution_id: institution_id.0, state };
+        let filter = SettlementFilter { id: None, institution_id: institution_id.0, state, as_of: as_of.0 };
         let page = page_request(limit.0, cursor.0.as_deref())?;
         let settlements = super::list(&self.0, &caller, filter, page).await?;
         Ok(Listed::new(settlements.map(Settlement::from), request.uri()))
@@ -120,14 +142,21 @@ impl Api {
     ///
     /// With the lines the caller sees.
     #[oai(path = "/settlements/:id", method = "get", operation_id = "get_settlement")]
-    async fn get_settlement(&self, caller: Signed, id: Path<Uuid>) -> Answer<Json<SettlementWithLines>> {
-        let (settlement, lines) = super::find(&self.0, &caller, id.0).await?;
+    async fn get_settlement(
+        &self,
+        caller: Signed,
+        id: Path<Uuid>,
+        /// The day as of which days overdue and interest are told, at most a year ahead; today without it.
+        as_of: Query<Option<NaiveDate>>,
+    ) -> Answer<Json<SettlementWithLines>> {
+        let (settlement, lines) = super::find(&self.0, &caller, id.0, as_of.0).await?;
         Ok(Json(with_lines(settlement, lines)))
     }
 }
 
 impl From<SettlementView> for Settlement {
     fn from(view: SettlementView) -> Self {
+        let (total, received) = (Yuan(view.owed()), Yuan(view.paid()));
         Self {
             id: view.id,
             number: view.number,
@@ -135,15 +164,20 @@ impl From<SettlementView> for Settlement {
             order_id: view.order_id,
             institution_id: view.institution_id,
             amount: Yuan(view.amount),
-            received: Yuan(view.received),
+            fee: Yuan(view.fee),
+            total,
+            received,
             state: view.state.into(),
             settled_on: view.settled_on,
             due_on: view.due_on,
+            days_overdue: view.days_overdue,
+            interest: Yuan(view.interest),
         }
     }
 }
 
 fn with_lines(view: SettlementView, lines: Vec<LineView>) -> SettlementWithLines {
+    let (total, received) = (Yuan(view.owed()), Yuan(view.paid()));
     SettlementWithLines {
         id: view.id,
         number: view.number,
@@ -153,10 +187,15 @@ fn with_lines(view: SettlementView, lines: Vec<LineView>) -> SettlementWithLines
         institution_id: view.institution_id,
         amount: Yuan(view.amount),
         amount_in_capitals: view.amount.in_capitals(),
-        received: Yuan(view.received),
+        fee: Yuan(view.fee),
+        total,
+        received,
+        fee_received: Yuan(view.fee_received),
         state: view.state.into(),
         settled_on: view.settled_on,
         due_on: view.due_on,
+        days_overdue: view.days_overdue,
+        interest: Yuan(view.interest),
         lines: lines.into_iter().map(SettlementLine::from).collect(),
     }
 }

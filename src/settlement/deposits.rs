@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::receipts;
-use super::rules::{ReceivedPart, Targets, total};
+use super::rules::{Received, Targets};
 use crate::app::App;
 use crate::db::WriteTxn;
 use crate::http::page::{Page, PageRequest};
@@ -92,8 +92,9 @@ pub async fn apply(txn: &WriteTxn, app: &App, actor: &Actor, new: NewUse) -> Out
     if new.amount <= Fen::ZERO {
         return Ok(None);
     }
-    let parts = receipts::receive(txn, new.institution_id, new.amount, &new.targets).await?;
-    let amount = total(parts.iter().map(|part| part.amount))
+    let received = receipts::receive(txn, new.institution_id, new.amount, &new.targets).await?;
+    let amount = received
+        .total()
         .ok_or_else(|| Failure::Broken("the use of a deposit is beyond what a figure can hold".to_owned()))?;
     if amount == Fen::ZERO {
         return Ok(None);
@@ -127,17 +128,17 @@ pub async fn apply(txn: &WriteTxn, app: &App, actor: &Actor, new: NewUse) -> Out
         reversal: None,
     };
     store::insert(txn, &view).await?;
-    store::insert_parts(txn, id, &parts).await?;
-    let event = event("use_deposit", &view, None, figures(&view, &parts));
+    store::insert_parts(txn, id, &received).await?;
+    let event = event("use_deposit", &view, None, figures(&view, &received));
     trail::record(txn, &app.ids, now, actor, vec![event]).await?;
-    Ok(Some(UsedDeposit { view, parts }))
+    Ok(Some(UsedDeposit { view, received }))
 }
 
 /// A use with what it paid.
 #[derive(Clone, Debug)]
 pub struct UsedDeposit {
     pub view: UseView,
-    pub parts: Vec<ReceivedPart>,
+    pub received: Received,
 }
 
 /// Takes a use back: what it paid is owed again and the money is on deposit again.
@@ -161,14 +162,14 @@ pub async fn reverse(
         return Err(Failure::Broken(format!("deposit use {id} changed under its lock")));
     }
     lock(txn, view.institution_id).await?;
-    let parts = store::parts_of(txn, id).await?;
-    receipts::unreceive(txn, "deposit use", &parts).await?;
+    let received = store::parts_of(txn, id).await?;
+    receipts::unreceive(txn, "deposit use", &received).await?;
     ledger::reverse(txn, app, view.entry_id, app.clock.today()).await?;
     let after = json!({ "state": "reversed", "reason": reversal.reason });
     let event = event("reverse_deposit_use", &view, Some(json!({ "state": "recorded" })), after);
     trail::record(txn, &app.ids, reversal.at, actor, vec![event]).await?;
     view.reversal = Some(reversal);
-    Ok(UsedDeposit { view, parts })
+    Ok(UsedDeposit { view, received })
 }
 
 /// The uses of an institution's deposit, newest first; the caller checks whose it is.
@@ -181,14 +182,21 @@ pub async fn list(
     Ok(Page::cut(uses, request, |one| one.id))
 }
 
-fn figures(view: &UseView, parts: &[ReceivedPart]) -> Json {
-    let parts: Vec<Json> = parts
+fn figures(view: &UseView, received: &Received) -> Json {
+    let parts: Vec<Json> = received
+        .parts
         .iter()
         .map(|part| json!({ "settlement_line_id": part.settlement_line_id, "amount_fen": part.amount }))
+        .collect();
+    let fees: Vec<Json> = received
+        .fees
+        .iter()
+        .map(|fee| json!({ "settlement_id": fee.settlement_id, "amount_fen": fee.amount }))
         .collect();
     json!({
         "institution_id": view.institution_id, "number": view.number, "state": "recorded",
         "order_id": view.order_id, "used_on": view.used_on, "amount_fen": view.amount, "parts": parts,
+        "fees": fees,
     })
 }
 

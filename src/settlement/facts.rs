@@ -1,4 +1,4 @@
-//! What orders ask of settlements: a household's sales income, and which orders settlements belong to.
+//! What orders ask of settlements: a household's sales income, which orders settlements belong to, what is unpaid.
 
 use std::collections::HashMap;
 
@@ -29,6 +29,14 @@ pub async fn income_since(
     let ids = db::set_parameter(household_ids.iter().map(|id| vec![db::set_id(*id)]).collect());
     let rows: Vec<Row> = db::rows(connection, &sql, [ids, from.into()]).await?;
     Ok(rows.into_iter().map(|row| (row.household_id, Fen::new(row.amount_fen))).collect())
+}
+
+/// The condition that something of a settlement is still owed, be it to households or as a fee.
+#[must_use]
+pub fn is_unpaid(settlement: &str) -> String {
+    format!(
+        "{settlement}.received_fen + {settlement}.fee_received_fen < {settlement}.amount_fen + {settlement}.fee_fen"
+    )
 }
 
 /// The orders that settlements belong to.

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
-use super::rules::{self, ReceivedPart, Targets};
+use super::rules::{self, Received, Targets};
 use crate::db::WriteTxn;
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome, Refusal};
@@ -24,8 +24,9 @@ pub struct PayableLine {
     pub amount: Fen,
 }
 
-/// Receives `amount` from an institution for `targets`: the oldest settlement first, within one by largest remainder over
-/// what is open. The parts sum to less than `amount` when more was paid than they may take.
+/// Receives `amount` from an institution for `targets`: the oldest settlement first, within one the households' lines by
+/// largest remainder over what is open, and its fee last. The parts sum to less than `amount` when more was paid than
+/// they may take.
 ///
 /// Refused when a chosen settlement is not the institution's, is paid, or is to get more than is open of it.
 pub async fn receive(
@@ -33,27 +34,27 @@ pub async fn receive(
     institution_id: Uuid,
     amount: Fen,
     targets: &Targets,
-) -> Outcome<Vec<ReceivedPart>> {
+) -> Outcome<Received> {
     lock_institution(txn, institution_id).await?;
-    let (named, lines) = match targets {
-        Targets::Deposit => return Ok(Vec::new()),
-        Targets::OldestFirst => (HashMap::new(), store::open_lines(txn, institution_id, amount).await?),
+    let (named, open) = match targets {
+        Targets::Deposit => return Ok(Received::default()),
+        Targets::OldestFirst => (HashMap::new(), store::open_settlements(txn, institution_id, amount).await?),
         Targets::Chosen(chosen) => {
             let ids: Vec<Uuid> = chosen.iter().map(|target| target.settlement_id).collect();
             let owed = store::payables(txn, institution_id, &ids).await?;
-            (rules::check_targets(amount, chosen, &owed)?, store::open_lines_of(txn, &ids).await?)
+            (rules::check_targets(amount, chosen, &owed)?, store::open_settlements_of(txn, &ids).await?)
         }
     };
-    let parts = rules::share(amount, &named, &lines).ok_or_else(too_large)?;
-    if !move_received(txn, &parts, Direction::In).await? {
+    let received = rules::share(amount, &named, &open).ok_or_else(too_large)?;
+    if !move_received(txn, &received, Direction::In).await? {
         return Err(Failure::Broken("a line was open when read and not when written".to_owned()));
     }
-    Ok(parts)
+    Ok(received)
 }
 
 /// Takes back what [`receive`] gave to `what`. Refused when some of it was paid out to households.
-pub async fn unreceive(txn: &WriteTxn, what: &'static str, parts: &[ReceivedPart]) -> Outcome<()> {
-    if move_received(txn, parts, Direction::Out).await? {
+pub async fn unreceive(txn: &WriteTxn, what: &'static str, received: &Received) -> Outcome<()> {
+    if move_received(txn, received, Direction::Out).await? {
         return Ok(());
     }
     Err(Refusal::WrongState {
@@ -120,14 +121,19 @@ enum Direction {
 }
 
 /// Moves the received amounts of lines and of their settlements; `false` when one of them cannot be moved so far.
-async fn move_received(txn: &WriteTxn, parts: &[ReceivedPart], direction: Direction) -> Outcome<bool> {
-    let mut settlements: BTreeMap<Uuid, Fen> = BTreeMap::new();
-    for part in parts {
-        let sum = settlements.entry(part.settlement_id).or_insert(Fen::ZERO);
+async fn move_received(txn: &WriteTxn, received: &Received, direction: Direction) -> Outcome<bool> {
+    let mut settlements: BTreeMap<Uuid, store::Move> = BTreeMap::new();
+    for part in &received.parts {
+        let sum = &mut settlements.entry(part.settlement_id).or_default().goods;
         *sum = sum.checked_add(part.amount).ok_or_else(too_large)?;
     }
-    let lines: Vec<(Uuid, Fen)> = parts.iter().map(|part| (part.settlement_line_id, part.amount)).collect();
-    let settlements: Vec<(Uuid, Fen)> = settlements.into_iter().collect();
+    for fee in &received.fees {
+        let sum = &mut settlements.entry(fee.settlement_id).or_default().fee;
+        *sum = sum.checked_add(fee.amount).ok_or_else(too_large)?;
+    }
+    let lines: Vec<(Uuid, Fen)> =
+        received.parts.iter().map(|part| (part.settlement_line_id, part.amount)).collect();
+    let settlements: Vec<(Uuid, store::Move)> = settlements.into_iter().collect();
     let line_ids: Vec<Uuid> = lines.iter().map(|line| line.0).collect();
     let settlement_ids: Vec<Uuid> = settlements.iter().map(|settlement| settlement.0).collect();
     store::lock_lines(txn, &line_ids).await?;

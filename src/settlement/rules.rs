@@ -1,6 +1,6 @@
-//! What is owed line by line, how far it is paid, and how a payment is shared over lines. Pure.
+//! What is owed line by line, how far it is paid, and how a payment is shared over lines and fees. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 
@@ -19,10 +19,10 @@ pub enum SettlementState {
 }
 
 impl SettlementState {
-    /// Of what is owed and what was received. Owing nothing is paid.
+    /// Of what is owed, fee included, and what was received. Owing nothing is paid.
     #[must_use]
-    pub fn of(amount: Fen, received: Fen) -> Self {
-        if received >= amount {
+    pub fn of(owed: Fen, received: Fen) -> Self {
+        if received >= owed {
             Self::Paid
         } else if received == Fen::ZERO {
             Self::Open
@@ -35,11 +35,18 @@ impl SettlementState {
 /// A line that is not paid in full.
 #[derive(Clone, Debug)]
 pub struct OpenLine {
-    pub settlement_id: Uuid,
     pub settlement_line_id: Uuid,
     pub household_id: Uuid,
     /// Above zero.
     pub open: Fen,
+}
+
+/// A settlement that is not paid in full: the lines that are open, and what of its fee is.
+#[derive(Clone, Debug)]
+pub struct OpenSettlement {
+    pub id: Uuid,
+    pub lines: Vec<OpenLine>,
+    pub fee_open: Fen,
 }
 
 /// What a payment pays of one line.
@@ -49,6 +56,37 @@ pub struct ReceivedPart {
     pub settlement_line_id: Uuid,
     pub household_id: Uuid,
     pub amount: Fen,
+}
+
+/// What a payment pays of the fee of one settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeePart {
+    pub settlement_id: Uuid,
+    pub amount: Fen,
+}
+
+/// What a payment pays. Each settlement and each line stands in it once at most, and nothing in it is zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    pub parts: Vec<ReceivedPart>,
+    pub fees: Vec<FeePart>,
+}
+
+impl Received {
+    /// All of it. None when the sum is beyond what a figure can hold.
+    #[must_use]
+    pub fn total(&self) -> Option<Fen> {
+        let parts = self.parts.iter().map(|part| part.amount);
+        total(parts.chain(self.fees.iter().map(|fee| fee.amount)))
+    }
+
+    /// Each settlement once, in the order of ids.
+    #[must_use]
+    pub fn settlement_ids(&self) -> Vec<Uuid> {
+        let parts = self.parts.iter().map(|part| part.settlement_id);
+        let ids: BTreeSet<Uuid> = parts.chain(self.fees.iter().map(|fee| fee.settlement_id)).collect();
+        ids.into_iter().collect()
+    }
 }
 
 /// What an amount that an institution paid is for.
@@ -117,66 +155,87 @@ pub fn total(amounts: impl IntoIterator<Item = Fen>) -> Option<Fen> {
     amounts.into_iter().try_fold(Fen::ZERO, Fen::checked_add)
 }
 
-/// Shares `amount` over open lines, settlement by settlement in the given order, within one by largest remainder over
-/// what is open, ties to the earlier line. A settlement in `named` gets exactly its amount; the others share what is
-/// left. No line gets more than is open; what is left when all lines are paid is not in any part. None when the sums are
-/// beyond what a figure can hold, or when more is named than there is.
-pub fn share(amount: Fen, named: &HashMap<Uuid, Fen>, lines: &[OpenLine]) -> Option<Vec<ReceivedPart>> {
+/// Shares `amount` over open settlements in the given order: within one over its lines by largest remainder over what is
+/// open, ties to the earlier line, and to its fee only when all its lines are paid. A settlement in `named` gets exactly
+/// its amount; the others share what is left. Nothing gets more than is open; what is left when all is paid is not in it.
+/// None when the sums are beyond what a figure can hold, or when more is named than there is.
+pub fn share(amount: Fen, named: &HashMap<Uuid, Fen>, settlements: &[OpenSettlement]) -> Option<Received> {
     let mut left = amount.checked_sub(total(named.values().copied())?).filter(|left| *left >= Fen::ZERO)?;
-    let mut parts = Vec::new();
-    for settlement in lines.chunk_by(|one, next| one.settlement_id == next.settlement_id) {
-        let open: Vec<Fen> = settlement.iter().map(|line| line.open).collect();
-        let whole = total(open.iter().copied())?;
-        let exact = settlement.first().and_then(|line| named.get(&line.settlement_id)).copied();
+    let mut received = Received::default();
+    for settlement in settlements {
+        let open: Vec<Fen> = settlement.lines.iter().map(|line| line.open).collect();
+        let exact = named.get(&settlement.id).copied();
+        let reach = exact.unwrap_or(left);
         // A share of at most the whole is at most its weight, also when rounded up: the weights are whole fen.
-        let paid = exact.unwrap_or(left).min(whole);
-        for (line, part) in settlement.iter().zip(money::split(paid, &open)) {
+        let paid = reach.min(total(open.iter().copied())?);
+        for (line, part) in settlement.lines.iter().zip(money::split(paid, &open)) {
             if part > Fen::ZERO {
-                parts.push(ReceivedPart {
-                    settlement_id: line.settlement_id,
+                received.parts.push(ReceivedPart {
+                    settlement_id: settlement.id,
                     settlement_line_id: line.settlement_line_id,
                     household_id: line.household_id,
                     amount: part,
                 });
             }
         }
+        let fee = reach.checked_sub(paid)?.min(settlement.fee_open);
+        if fee > Fen::ZERO {
+            received.fees.push(FeePart { settlement_id: settlement.id, amount: fee });
+        }
         if exact.is_none() {
-            left = left.checked_sub(paid)?;
+            left = left.checked_sub(paid)?.checked_sub(fee)?;
         }
     }
-    Some(parts)
+    Some(received)
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "test arithmetic may overflow loudly")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn line(settlement: u128, id: u128, open: i64) -> OpenLine {
-        OpenLine {
-            settlement_id: Uuid::from_u128(settlement),
-            settlement_line_id: Uuid::from_u128(id),
-            household_id: Uuid::from_u128(id),
-            open: Fen::new(open),
+    fn settlement(id: u128, fee: i64, opens: &[i64]) -> OpenSettlement {
+        let line = |(position, open): (u128, &i64)| OpenLine {
+            settlement_line_id: Uuid::from_u128(id * 1_000 + position),
+            household_id: Uuid::from_u128(position),
+            open: Fen::new(*open),
+        };
+        OpenSettlement {
+            id: Uuid::from_u128(id),
+            lines: (0_u128..).zip(opens).map(line).collect(),
+            fee_open: Fen::new(fee),
         }
     }
 
-    fn amounts(parts: &[ReceivedPart]) -> Vec<i64> {
-        parts.iter().map(|part| part.amount.get()).collect()
+    /// The amounts of the parts, and those of the fees.
+    fn shared(amount: i64, settlements: &[OpenSettlement]) -> (Vec<i64>, Vec<i64>) {
+        let received = share(Fen::new(amount), &HashMap::new(), settlements).unwrap();
+        let parts = received.parts.iter().map(|part| part.amount.get());
+        (parts.collect(), received.fees.iter().map(|fee| fee.amount.get()).collect())
     }
 
     #[test]
     fn a_hundred_yuan_over_three_equal_lines_gives_the_odd_fen_to_the_first() {
-        let lines = [line(1, 1, 5000), line(1, 2, 5000), line(1, 3, 5000)];
-        assert_eq!(amounts(&share(Fen::new(10_000), &HashMap::new(), &lines).unwrap()), [3334, 3333, 3333]);
+        let open = [settlement(1, 0, &[5000, 5000, 5000])];
+        assert_eq!(shared(10_000, &open), (vec![3334, 3333, 3333], vec![]));
     }
 
     #[test]
     fn the_first_settlement_is_paid_before_the_next() {
-        let lines = [line(1, 1, 100), line(1, 2, 50), line(2, 3, 100), line(2, 4, 300)];
-        assert_eq!(amounts(&share(Fen::new(149), &HashMap::new(), &lines).unwrap()), [99, 50]);
-        assert_eq!(amounts(&share(Fen::new(152), &HashMap::new(), &lines).unwrap()), [100, 50, 1, 1]);
-        assert_eq!(amounts(&share(Fen::new(1_000), &HashMap::new(), &lines).unwrap()), [100, 50, 100, 300]);
+        let open = [settlement(1, 0, &[100, 50]), settlement(2, 0, &[100, 300])];
+        assert_eq!(shared(149, &open).0, [99, 50]);
+        assert_eq!(shared(152, &open).0, [100, 50, 1, 1]);
+        assert_eq!(shared(1_000, &open).0, [100, 50, 100, 300]);
+    }
+
+    #[test]
+    fn the_fee_of_a_settlement_is_paid_after_all_its_lines_and_before_the_next_settlement() {
+        let open = [settlement(1, 10, &[100, 50]), settlement(2, 5, &[100])];
+        assert_eq!(shared(150, &open), (vec![100, 50], vec![]));
+        assert_eq!(shared(155, &open), (vec![100, 50], vec![5]));
+        assert_eq!(shared(200, &open), (vec![100, 50, 40], vec![10]));
+        assert_eq!(shared(999, &open), (vec![100, 50, 100], vec![10, 5]));
     }
 
     fn named(amounts: &[(u128, i64)]) -> HashMap<Uuid, Fen> {
@@ -185,10 +244,20 @@ mod tests {
 
     #[test]
     fn a_settlement_gets_the_amount_that_is_named_for_it_and_the_others_what_is_left() {
-        let lines = [line(1, 1, 100), line(2, 2, 100), line(2, 3, 200), line(3, 4, 100)];
-        let parts = share(Fen::new(180), &named(&[(2, 90)]), &lines).unwrap();
-        assert_eq!(amounts(&parts), [90, 30, 60], "the third settlement comes too late");
-        assert_eq!(share(Fen::new(89), &named(&[(2, 90)]), &lines), None);
+        let open = [settlement(1, 0, &[100]), settlement(2, 0, &[100, 200]), settlement(3, 0, &[100])];
+        let received = share(Fen::new(180), &named(&[(2, 90)]), &open).unwrap();
+        let parts: Vec<i64> = received.parts.iter().map(|part| part.amount.get()).collect();
+        assert_eq!(parts, [90, 30, 60], "the third settlement comes too late");
+        assert_eq!(share(Fen::new(89), &named(&[(2, 90)]), &open), None);
+    }
+
+    #[test]
+    fn an_amount_that_is_named_reaches_the_fee_of_its_settlement_and_nothing_beyond() {
+        let open = [settlement(1, 10, &[100]), settlement(2, 5, &[100])];
+        let received = share(Fen::new(210), &named(&[(1, 107)]), &open).unwrap();
+        let parts: Vec<i64> = received.parts.iter().map(|part| part.amount.get()).collect();
+        let fees: Vec<i64> = received.fees.iter().map(|fee| fee.amount.get()).collect();
+        assert_eq!((parts, fees), (vec![100, 100], vec![7, 3]));
     }
 
     #[test]
@@ -224,18 +293,29 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_sum_to_the_payment_or_to_all_that_is_open_and_no_line_gets_more_than_is_open(
-            amount in 1_i64..3_000_000, opens in prop::collection::vec((0_u128..4, 1_i64..100_000), 1..40)
+        fn parts_and_fees_sum_to_the_payment_or_to_all_that_is_open_and_nothing_gets_more_than_is_open(
+            amount in 1_i64..3_000_000,
+            opens in prop::collection::vec(
+                (0_i64..50_000, prop::collection::vec(1_i64..100_000, 0..12)), 1..6)
         ) {
-            let mut lines: Vec<OpenLine> =
-                (0_u128..).zip(&opens).map(|(id, (of, open))| line(*of, id, *open)).collect();
-            lines.sort_by_key(|line| line.settlement_id);
-            let parts = share(Fen::new(amount), &HashMap::new(), &lines).unwrap();
-            let open: i64 = opens.iter().map(|line| line.1).sum();
-            prop_assert_eq!(amounts(&parts).iter().sum::<i64>(), amount.min(open));
-            for part in &parts {
-                let line = lines.iter().find(|line| line.settlement_line_id == part.settlement_line_id).unwrap();
-                prop_assert!(part.amount > Fen::ZERO && part.amount <= line.open);
+            let open: Vec<OpenSettlement> =
+                (1_u128..).zip(&opens).map(|(id, (fee, lines))| settlement(id, *fee, lines)).collect();
+            let received = share(Fen::new(amount), &HashMap::new(), &open).unwrap();
+            let all: i64 = opens.iter().map(|(fee, lines)| fee + lines.iter().sum::<i64>()).sum();
+            prop_assert_eq!(received.total(), Some(Fen::new(amount.min(all))));
+            for part in &received.parts {
+                let of = open.iter().find(|of| of.id == part.settlement_id).unwrap();
+                let line = of.lines.iter().find(|line| line.settlement_line_id == part.settlement_line_id);
+                prop_assert!(part.amount > Fen::ZERO && part.amount <= line.unwrap().open);
+            }
+            for fee in &received.fees {
+                let of = open.iter().find(|of| of.id == fee.settlement_id).unwrap();
+                let paid = received.parts.iter().filter(|part| part.settlement_id == of.id);
+                prop_assert!(fee.amount <= of.fee_open, "no fee beyond what is open");
+                prop_assert_eq!(
+                    paid.map(|part| part.amount).sum::<Fen>(), of.lines.iter().map(|line| line.open).sum::<Fen>(),
+                    "no fee before all lines are paid"
+                );
             }
         }
     }

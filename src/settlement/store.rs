@@ -25,13 +25,12 @@ pub async fn insert_settlement(
     txn: &WriteTxn,
     new: &NewSettlement,
     settled: &Settled,
-    due_on: NaiveDate,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     let sql = "insert into settlement (id, county_code, number, order_id, acceptance_id, institution_id, amount_fen,
-                                       received_fen, settled_on, due_on, created_at)
-               values ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10)";
-    let values: [Value; 10] = [
+                                       received_fen, fee_fen, fee_received_fen, settled_on, due_on, created_at)
+               values ($1, $2, $3, $4, $5, $6, $7, 0, $8, 0, $9, $10, $11)";
+    let values: [Value; 11] = [
         settled.id.into(),
         new.county_code.clone().into(),
         settled.number.clone().into(),
@@ -39,8 +38,9 @@ pub async fn insert_settlement(
         new.acceptance_id.into(),
         new.institution_id.into(),
         settled.amount.get().into(),
+        settled.fee.get().into(),
         new.settled_on.into(),
-        due_on.into(),
+        settled.due_on.into(),
         now.into(),
     ];
     db::change(txn, sql, values).await?;
@@ -111,13 +111,25 @@ pub async fn insert_lines(
 }
 
 /// Values bound so far; the text gets their names.
-#[derive(Default)]
-struct Bound(Vec<Value>);
+#[derive(Debug, Default)]
+pub struct Bound {
+    /// How many values of the statement stand before these.
+    before: usize,
+    values: Vec<Value>,
+}
 
 impl Bound {
+    pub fn after(before: usize) -> Self {
+        Self { before, values: Vec::new() }
+    }
+
     fn name(&mut self, value: impl Into<Value>) -> String {
-        self.0.push(value.into());
-        format!("${}", self.0.len())
+        self.values.push(value.into());
+        format!("${}", self.before.saturating_add(self.values.len()))
+    }
+
+    pub fn into_values(self) -> Vec<Value> {
+        self.values
     }
 }
 
@@ -136,7 +148,7 @@ impl Sight {
     }
 
     /// What holds for a `line`. Who sees a whole settlement sees all its lines.
-    fn of_line(&self, bound: &mut Bound) -> String {
+    pub(super) fn of_line(&self, bound: &mut Bound) -> String {
         match self {
             Self::Counties(_) | Self::Institution(_) => "true".to_owned(),
             Self::Villages(region) => format!(
@@ -176,11 +188,14 @@ pub async fn list(
         conditions.push(format!("s.institution_id = {}", bound.name(institution_id)));
     }
     if let Some(state) = filter.state {
-        let (amount, received) = (format!("{figures}.amount_fen"), format!("{figures}.received_fen"));
+        let (owed, received) = (
+            format!("({figures}.amount_fen + {figures}.fee_fen)"),
+            format!("({figures}.received_fen + {figures}.fee_received_fen)"),
+        );
         conditions.push(match state {
-            SettlementState::Open => format!("{received} = 0 and {amount} > 0"),
-            SettlementState::PartPaid => format!("{received} > 0 and {received} < {amount}"),
-            SettlementState::Paid => format!("{received} = {amount}"),
+            SettlementState::Open => format!("{received} = 0 and {owed} > 0"),
+            SettlementState::PartPaid => format!("{received} > 0 and {received} < {owed}"),
+            SettlementState::Paid => format!("{received} = {owed}"),
         });
     }
     if let Some(before) = request.before {
@@ -189,20 +204,21 @@ pub async fn list(
     let limit = bound.name(i64::try_from(request.limit.saturating_add(1)).unwrap_or(i64::MAX));
     let sql = format!(
         "select s.id, s.number, s.county_code, s.order_id, s.acceptance_id, s.institution_id, {figures}.amount_fen,
-                {figures}.received_fen, s.settled_on, s.due_on
+                {figures}.received_fen, {figures}.fee_fen, {figures}.fee_received_fen, s.settled_on, s.due_on
          from {source} where {} order by s.id desc limit {limit}",
         conditions.join(" and ")
     );
-    let rows: Vec<SettlementRow> = db::rows(connection, &sql, bound.0).await?;
+    let rows: Vec<SettlementRow> = db::rows(connection, &sql, bound.into_values()).await?;
     Ok(rows.into_iter().map(SettlementView::from).collect())
 }
 
-/// Settlements with the sums of the lines for which `seen` holds.
+/// Settlements with the sums of the lines for which `seen` holds. Households bear no fee.
 fn own_sums(seen: &str) -> String {
     format!(
         "settlement s join (
              select line.settlement_id, cast(sum(line.amount_fen) as bigint) as amount_fen,
-                    cast(sum(line.received_fen) as bigint) as received_fen
+                    cast(sum(line.received_fen) as bigint) as received_fen, cast(0 as bigint) as fee_fen,
+                    cast(0 as bigint) as fee_received_fen
              from settlement_line line where {seen} group by line.settlement_id
          ) own on own.settlement_id = s.id"
     )
@@ -222,7 +238,7 @@ pub async fn lines_of(
                 line.received_fen, line.paid_out_fen
          from settlement_line line where line.settlement_id = {id} and {seen} order by line.id"
     );
-    let rows: Vec<LineRow> = db::rows(connection, &sql, bound.0).await?;
+    let rows: Vec<LineRow> = db::rows(connection, &sql, bound.into_values()).await?;
     rows.into_iter().map(LineView::try_from).collect()
 }
 
@@ -236,6 +252,8 @@ struct SettlementRow {
     institution_id: Uuid,
     amount_fen: i64,
     received_fen: i64,
+    fee_fen: i64,
+    fee_received_fen: i64,
     settled_on: NaiveDate,
     due_on: NaiveDate,
 }
@@ -259,20 +277,25 @@ struct LineRow {
 
 impl From<SettlementRow> for SettlementView {
     fn from(row: SettlementRow) -> Self {
-        let (amount, received) = (Fen::new(row.amount_fen), Fen::new(row.received_fen));
-        Self {
+        let mut view = Self {
             id: row.id,
             number: row.number,
             county_code: row.county_code,
             order_id: row.order_id,
             acceptance_id: row.acceptance_id,
             institution_id: row.institution_id,
-            amount,
-            received,
-            state: SettlementState::of(amount, received),
+            amount: Fen::new(row.amount_fen),
+            received: Fen::new(row.received_fen),
+            fee: Fen::new(row.fee_fen),
+            fee_received: Fen::new(row.fee_received_fen),
+            state: SettlementState::Open,
             settled_on: row.settled_on,
             due_on: row.due_on,
-        }
+            days_overdue: 0,
+            interest: Fen::ZERO,
+        };
+        view.state = SettlementState::of(view.owed(), view.paid());
+        view
     }
 }
 

@@ -72,6 +72,11 @@ get_delivery             yes       yes    yes    yes      yes     yes     yes   
 accept_delivery          no        no     yes    yes      no      no      no      no
 list_settlements         yes       yes    yes    yes      yes     yes     yes     no
 get_settlement           yes       yes    yes    yes      yes     yes     yes     no
+create_fee_rate          no        no     no     no       no      yes     no      no
+list_fee_rates           no        no     yes    yes      yes     yes     yes     no
+create_payment_term      no        no     no     no       no      yes     no      no
+list_payment_terms       no        no     yes    yes      yes     yes     yes     no
+list_payment_reminders   no        no     yes    yes      yes     yes     yes     no
 list_payments            no        no     yes    yes      yes     yes     yes     no
 record_payment           no        no     no     no       no      yes     no      no
 reverse_payment          no        no     no     no       no      yes     no      no
@@ -112,6 +117,7 @@ report_coverage          no        no     no     no       yes     yes     yes   
 report_income            no        no     no     no       yes     yes     yes     no
 report_reconciliation    no        no     no     no       yes     yes     yes     no
 report_unsold            no        no     no     no       yes     yes     yes     no
+report_overdue           no        no     no     no       yes     yes     yes     no
 list_problems            no        no     no     no       yes     yes     yes     no
 raise_problem            no        no     no     no       yes     yes     no      no
 get_problem              no        no     no     no       yes     yes     yes     no
@@ -244,6 +250,8 @@ impl Operation {
                 json!({ "lines": [{ "allocation_id": side.id("allocation"), "quantity": kilos("1") }] })
             }
             "accept_delivery" => side.acceptance(),
+            "create_fee_rate" => json!({ "from_on": "2027-03-02", "percent": "1", "source": "会议纪要" }),
+            "create_payment_term" => json!({ "from_on": "2027-03-02", "days": 45, "source": "合同" }),
             "record_payment" => side.payment(),
             "reverse_payment" | "reverse_deposit_use" => json!({ "reason": "a wrong payer" }),
             "use_deposit" => json!({ "amount": "1.00" }),

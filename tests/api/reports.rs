@@ -3,4 +3,5 @@
 mod arranged;
 mod figures;
 mod files;
+mod overdue;
 mod places;

@@ -10,7 +10,7 @@ use zhuxiao::money::{Fen, Price};
 use zhuxiao::quantity::Unit;
 use zhuxiao::refusal::{Failure, Outcome, Refusal};
 use zhuxiao::settlement::receipts::{self, PayableLine};
-use zhuxiao::settlement::{self, AcceptedLine, NewSettlement, ReceivedPart, Settled, Targets};
+use zhuxiao::settlement::{self, AcceptedLine, NewSettlement, Received, Settled, Targets};
 use zhuxiao::trail::Actor;
 
 use crate::support::{COUNTY, Person, World};
@@ -163,7 +163,7 @@ impl Market {
         }
     }
 
-    async fn receive(&self, fen: i64) -> Vec<ReceivedPart> {
+    async fn receive(&self, fen: i64) -> Received {
         let app = &self.world.app;
         app.db
             .write(|| async {
@@ -176,7 +176,7 @@ impl Market {
             .unwrap()
     }
 
-    async fn unreceive(&self, parts: &[ReceivedPart]) -> Outcome<()> {
+    async fn unreceive(&self, parts: &Received) -> Outcome<()> {
         let app = &self.world.app;
         app.db
             .write(|| async {
@@ -219,8 +219,8 @@ impl Market {
     }
 }
 
-fn amounts(parts: &[ReceivedPart]) -> Vec<i64> {
-    parts.iter().map(|part| part.amount.get()).collect()
+fn amounts(received: &Received) -> Vec<i64> {
+    received.parts.iter().map(|part| part.amount.get()).collect()
 }
 
 #[tokio::test]
@@ -356,12 +356,13 @@ async fn the_oldest_settlement_is_paid_first_and_what_nobody_owes_is_left_over()
     market.world.clock.advance(chrono::TimeDelta::days(1));
     let second = market.sold(&[goods(wang, 1000, 200)]).await.unwrap();
     let parts = market.receive(150).await;
-    let paid: Vec<(Uuid, i64)> = parts.iter().map(|part| (part.settlement_id, part.amount.get())).collect();
+    let paid: Vec<(Uuid, i64)> =
+        parts.parts.iter().map(|part| (part.settlement_id, part.amount.get())).collect();
     assert_eq!(paid, [(first.id, 100), (second.id, 50)]);
     let buyer = market.buyer().await;
     assert_eq!(market.states(&buyer, "?state=part_paid").await[0].1, "0.50");
     assert_eq!(amounts(&market.receive(500).await), [150]);
-    assert_eq!(market.receive(1).await, []);
+    assert_eq!(market.receive(1).await, Received::default());
     assert_eq!(market.states(&buyer, "?state=paid").await.len(), 2);
 }
 

@@ -28,7 +28,9 @@ fn key_columns(table: &str) -> &'static [&'static str] {
     match table {
         "ledger_posting" => &["entry_id", "line_no"],
         "payment_part" => &["payment_id", "settlement_line_id"],
+        "payment_fee_part" => &["payment_id", "settlement_id"],
         "deposit_use_part" => &["deposit_use_id", "settlement_line_id"],
+        "deposit_use_fee_part" => &["deposit_use_id", "settlement_id"],
         "payout_part" => &["payout_id", "settlement_line_id"],
         "counter" => &["name"],
         _ => &["id"],

@@ -84,16 +84,23 @@ fn use_sum(dialect: Dialect) -> Check {
     Check {
         invariant: 4,
         table: "deposit_use",
-        what: "the use of a deposit is the sum of its parts",
+        what: "the use of a deposit is the sum of its parts and of the fees it paid",
         key: dialect.id_text("u.id"),
-        pairs: vec![Pair::new("amount_fen", "u.amount_fen", "coalesce(t.amount, 0)")],
+        pairs: vec![Pair::new(
+            "amount_fen",
+            "u.amount_fen",
+            "coalesce(t.amount, 0) + coalesce(fees.amount, 0)",
+        )],
         source: format!(
             "deposit_use u left join (
-                select part.deposit_use_id, {amount} as amount from deposit_use_part part where {}
+                select part.deposit_use_id, {amount} as amount from deposit_use_part part where {only}
                 group by part.deposit_use_id
-             ) t on t.deposit_use_id = u.id where {}",
-            dialect.only(Touched::DepositUse, "part.deposit_use_id"),
-            dialect.only(Touched::DepositUse, "u.id")
+             ) t on t.deposit_use_id = u.id left join (
+                select part.deposit_use_id, {amount} as amount from deposit_use_fee_part part where {only}
+                group by part.deposit_use_id
+             ) fees on fees.deposit_use_id = u.id where {}",
+            dialect.only(Touched::DepositUse, "u.id"),
+            only = dialect.only(Touched::DepositUse, "part.deposit_use_id")
         ),
     }
 }

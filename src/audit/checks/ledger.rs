@@ -68,7 +68,12 @@ fn entry_is_zero(dialect: Dialect) -> Check {
 
 /// What every source calls for, as rows `(entry_id, county_code, kind, owner_id, amount_fen)`; debit is positive.
 const CALLED_FOR: &str = "
-    select e.id as entry_id, s.county_code, 'receivable' as kind, s.institution_id as owner_id, s.amount_fen
+    select e.id as entry_id, s.county_code, 'receivable' as kind, s.institution_id as owner_id,
+           s.amount_fen + s.fee_fen as amount_fen
+    from settlement s join ledger_entry e
+      on e.source_kind = 'settlement' and e.source_id = s.id and e.reverses_id is null
+    union all
+    select e.id, s.county_code, 'fee', null, -s.fee_fen
     from settlement s join ledger_entry e
       on e.source_kind = 'settlement' and e.source_id = s.id and e.reverses_id is null
     union all

@@ -11,6 +11,7 @@ mod payouts;
 mod settlements;
 mod statements;
 mod stock;
+mod terms;
 mod trail;
 
 use super::dialect::{Dialect, integer};
@@ -77,7 +78,7 @@ impl Check {
 }
 
 /// Every check, in the order of the goods: stock, orders, settlements, payments, deposits, payouts, statements, matches,
-/// ledger, papers, trail.
+/// terms, ledger, papers, trail.
 #[must_use]
 pub fn all(dialect: Dialect) -> Vec<Check> {
     [
@@ -89,6 +90,7 @@ pub fn all(dialect: Dialect) -> Vec<Check> {
         payouts::checks(dialect),
         statements::checks(dialect),
         matches::checks(dialect),
+        terms::checks(dialect),
         ledger::checks(dialect),
         papers::checks(dialect),
         trail::checks(dialect),

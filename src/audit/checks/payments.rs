@@ -67,16 +67,23 @@ fn payment_sum(dialect: Dialect) -> Check {
     Check {
         invariant: 4,
         table: "payment",
-        what: "a payment is the sum of its parts and of what it left as a deposit",
+        what: "a payment is the sum of its parts, of the fees it paid and of what it left as a deposit",
         key: dialect.id_text("p.id"),
-        pairs: vec![Pair::new("amount_fen", "p.amount_fen", "coalesce(t.amount, 0) + p.deposited_fen")],
+        pairs: vec![Pair::new(
+            "amount_fen",
+            "p.amount_fen",
+            "coalesce(t.amount, 0) + coalesce(fees.amount, 0) + p.deposited_fen",
+        )],
         source: format!(
             "payment p left join (
-                select part.payment_id, {amount} as amount from payment_part part where {}
+                select part.payment_id, {amount} as amount from payment_part part where {only}
                 group by part.payment_id
-             ) t on t.payment_id = p.id where {}",
-            dialect.only(Touched::Payment, "part.payment_id"),
-            dialect.only(Touched::Payment, "p.id")
+             ) t on t.payment_id = p.id left join (
+                select part.payment_id, {amount} as amount from payment_fee_part part where {only}
+                group by part.payment_id
+             ) fees on fees.payment_id = p.id where {}",
+            dialect.only(Touched::Payment, "p.id"),
+            only = dialect.only(Touched::Payment, "part.payment_id")
         ),
     }
 }

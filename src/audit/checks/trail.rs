@@ -5,7 +5,7 @@ use super::super::touched::Touched;
 use super::{Check, Pair, as_last_worded, only_of_table};
 
 /// Tables whose every row was announced by an event about it.
-const ANNOUNCED: [&str; 16] = [
+const ANNOUNCED: [&str; 19] = [
     "household",
     "institution",
     "product",
@@ -18,6 +18,9 @@ const ANNOUNCED: [&str; 16] = [
     "payment",
     "payout_batch",
     "payout",
+    "fee_rate",
+    "payment_term",
+    "payment_reminder",
     "payout_left_out",
     "paper",
     "paper_print",

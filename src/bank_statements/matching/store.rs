@@ -148,13 +148,14 @@ pub async fn named(
     let sql = format!(
         "with wanted as ({set})
          select wanted.number as wanted, o.institution_id, s.id as settlement_id, s.number as settlement_number,
-                coalesce(s.amount_fen - s.received_fen, 0) as open_fen,
+                coalesce(s.amount_fen + s.fee_fen - s.received_fen - s.fee_received_fen, 0) as open_fen,
                 case when o.payment_mode = 'prepaid' and o.state = 'confirmed' and s.id is null
                      then o.amount_fen end as ahead_fen
          from wanted join purchase_order o on o.number = wanted.number
          left join settlement s on s.order_id = o.id where o.county_code = $2
          union all
-         select wanted.number, s.institution_id, s.id, s.number, s.amount_fen - s.received_fen, null
+         select wanted.number, s.institution_id, s.id, s.number,
+                s.amount_fen + s.fee_fen - s.received_fen - s.fee_received_fen, null
          from wanted join settlement s on s.number = wanted.number where s.county_code = $2
          order by 1, 3"
     );
@@ -193,9 +194,10 @@ pub async fn oldest_debts(
     }
     let sql = format!(
         "select institution_id, id, number, open_fen from (
-             select institution_id, id, number, settled_on, amount_fen - received_fen as open_fen,
+             select institution_id, id, number, settled_on,
+                    amount_fen + fee_fen - received_fen - fee_received_fen as open_fen,
                     row_number() over (partition by institution_id order by settled_on, id) as place
-             from settlement where received_fen < amount_fen and {}
+             from settlement where received_fen + fee_received_fen < amount_fen + fee_fen and {}
          ) as debt where place <= {SUMMED_MAX} order by settled_on, id",
         db::in_ids(connection.get_database_backend(), "institution_id", "$1")
     );
@@ -221,7 +223,8 @@ pub async fn owing_exactly(
     }
     let sql = format!(
         "select distinct institution_id from settlement
-         where county_code = $1 and received_fen < amount_fen and amount_fen - received_fen = $2
+         where county_code = $1 and received_fen + fee_received_fen < amount_fen + fee_fen
+           and amount_fen + fee_fen - received_fen - fee_received_fen = $2
          order by institution_id limit {DEBTS_MAX}"
     );
     let rows: Vec<Row> = db::rows(connection, &sql, [county_code.into(), amount.get().into()]).await?;

@@ -31,7 +31,7 @@ impl Year<'_> {
     pub(super) async fn pay(&mut self, settlement_id: Uuid, percent: i64) -> Result<(), Ended> {
         let app = &self.stage.app;
         let finance = &self.people.finance;
-        let (settlement, _) = settlement::find(app, finance, settlement_id).await?;
+        let (settlement, _) = settlement::find(app, finance, settlement_id, None).await?;
         let amount = match percent {
             100 => settlement.amount,
             // The rest, to the fen.
@@ -44,11 +44,22 @@ impl Year<'_> {
         if amount == Fen::ZERO {
             return Ok(());
         }
+        self.book(settlement.institution_id, amount, format!("货款 {}", settlement.number)).await
+    }
+
+    /// Records what an institution pays that may order nothing before.
+    pub(super) async fn pay_debt(&mut self, institution_id: Uuid, amount: Fen) -> Result<(), Ended> {
+        self.book(institution_id, amount, "逾期货款".to_owned()).await
+    }
+
+    async fn book(&mut self, institution_id: Uuid, amount: Fen, reference: String) -> Result<(), Ended> {
+        let app = &self.stage.app;
+        let finance = &self.people.finance;
         let new = NewPayment {
-            institution_id: settlement.institution_id,
+            institution_id,
             amount,
             received_on: app.clock.today(),
-            reference: format!("货款 {}", settlement.number),
+            reference,
             targets: Targets::OldestFirst,
         };
         let key = self.key(finance);

@@ -249,7 +249,8 @@ impl<'a> Year<'a> {
         Ok(())
     }
 
-    /// Places an order. A buyer who is told of a shortfall mostly takes what there is.
+    /// Places an order. A buyer who is told of a shortfall mostly takes what there is; one who is told of a debt that is
+    /// overdue too long pays it.
     async fn place(&mut self, number: usize, is_partial: bool) -> Result<(), Ended> {
         let want = self.want(number)?;
         let buyer = self.buyer(number)?;
@@ -262,7 +263,13 @@ impl<'a> Year<'a> {
             orders::preview(app, &buyer.buyer, &request).await?;
         }
         let key = self.key(&buyer.buyer);
-        match orders::place(app, &buyer.buyer, &key, &request).await {
+        let mut answer = orders::place(app, &buyer.buyer, &key, &request).await;
+        if let Err(Failure::Refused(Refusal::OverdueDebt { total, .. })) = &answer {
+            self.pay_debt(request.institution_id, *total).await?;
+            let key = self.key(&buyer.buyer);
+            answer = orders::place(app, &buyer.buyer, &key, &request).await;
+        }
+        match answer {
             Ok(placed) => {
                 self.orders.insert(number, placed.value.id);
                 let lines = want.lines.iter().flat_map(|line| &line.source_lines);

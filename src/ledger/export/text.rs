@@ -92,6 +92,8 @@ impl Account {
             AccountClass::Assets => "A",
             AccountClass::Liabilities => "L",
             AccountClass::Equity => "E",
+            // hledger calls it revenue.
+            AccountClass::Income => "R",
         }
     }
 }

@@ -4,7 +4,6 @@
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
-use super::settlement_ids;
 use crate::app::App;
 use crate::http::page::{Page, PageRequest};
 use crate::idempotency::{self, Key, Once};
@@ -81,7 +80,7 @@ pub async fn apply(
             let detail = format!("{} are open; the rest would stay on the deposit", used.view.amount);
             return Err(Refusal::invalid("/amount", detail).into());
         }
-        orders::close_finished(&txn, &settlement_ids(&used.parts), now).await?;
+        orders::close_finished(&txn, &used.received.settlement_ids(), now).await?;
         idempotency::commit(txn, key, now, used.view).await
     })
     .await
@@ -104,7 +103,7 @@ pub async fn reverse(
         let txn = app.db.begin().await?;
         let reversal = Reversal { by: caller.principal_id, at: now, reason: reason.to_owned() };
         let undone = deposits::reverse(&txn, app, &caller.actor(), region, id, reversal).await?;
-        orders::reopen_unpaid(&txn, &settlement_ids(&undone.parts)).await?;
+        orders::reopen_unpaid(&txn, &undone.received.settlement_ids()).await?;
         idempotency::commit(txn, key, now, undone.view).await
     })
     .await

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{PayableLine, Waiting};
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::money::Fen;
-use crate::settlement::rules::{OpenLine, Payable};
+use crate::settlement::rules::{OpenLine, OpenSettlement, Payable};
 
 /// Two payments of one institution are shared one after the other. New settlements of it do not wait.
 pub async fn lock_institution(txn: &WriteTxn, institution_id: Uuid) -> Result<(), DbErr> {
@@ -44,51 +44,78 @@ async fn lock(txn: &WriteTxn, table: &'static str, ids: &[Uuid]) -> Result<(), D
     Ok(())
 }
 
+/// What moves on one settlement: on its lines together, and on its fee.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Move {
+    pub goods: Fen,
+    pub fee: Fen,
+}
+
 #[derive(FromQueryResult)]
 struct OpenRow {
     settlement_id: Uuid,
-    settlement_line_id: Uuid,
-    household_id: Uuid,
-    open_fen: i64,
+    fee_open_fen: i64,
+    settlement_line_id: Option<Uuid>,
+    household_id: Option<Uuid>,
+    open_fen: Option<i64>,
 }
 
-impl From<OpenRow> for OpenLine {
-    fn from(row: OpenRow) -> Self {
-        Self {
-            settlement_id: row.settlement_id,
-            settlement_line_id: row.settlement_line_id,
-            household_id: row.household_id,
-            open: Fen::new(row.open_fen),
-        }
-    }
-}
-
-/// The open lines of the oldest settlements that `amount` reaches, in the order in which they are paid.
-pub async fn open_lines(txn: &WriteTxn, institution_id: Uuid, amount: Fen) -> Result<Vec<OpenLine>, DbErr> {
+/// The oldest open settlements that `amount` reaches, with their open lines, in the order in which they are paid.
+pub async fn open_settlements(
+    txn: &WriteTxn,
+    institution_id: Uuid,
+    amount: Fen,
+) -> Result<Vec<OpenSettlement>, DbErr> {
     let sql = "with unpaid as (
-                   select id, settled_on, sum(amount_fen - received_fen) over (order by settled_on, id)
-                                          - (amount_fen - received_fen) as open_before
-                   from settlement where institution_id = $1 and received_fen < amount_fen)
-               select line.settlement_id, line.id as settlement_line_id, line.household_id,
-                      line.amount_fen - line.received_fen as open_fen
-               from unpaid join settlement_line line on line.settlement_id = unpaid.id
-               where unpaid.open_before < $2 and line.received_fen < line.amount_fen
-               order by unpaid.settled_on, unpaid.id, line.id";
-    let rows: Vec<OpenRow> = db::rows(txn, sql, [institution_id.into(), amount.get().into()]).await?;
-    Ok(rows.into_iter().map(OpenLine::from).collect())
+                   select id, settled_on, amount_fen + fee_fen - received_fen - fee_received_fen as open_fen,
+                          fee_fen - fee_received_fen as fee_open_fen
+                   from settlement
+                   where institution_id = $1 and received_fen + fee_received_fen < amount_fen + fee_fen),
+               reached as (
+                   select id, settled_on, fee_open_fen,
+                          sum(open_fen) over (order by settled_on, id) - open_fen as open_before
+                   from unpaid)
+               select reached.id as settlement_id, reached.fee_open_fen, line.id as settlement_line_id,
+                      line.household_id, line.amount_fen - line.received_fen as open_fen
+               from reached left join settlement_line line
+                 on line.settlement_id = reached.id and line.received_fen < line.amount_fen
+               where reached.open_before < $2
+               order by reached.settled_on, reached.id, line.id";
+    Ok(gathered(db::rows(txn, sql, [institution_id.into(), amount.get().into()]).await?))
 }
 
-/// The open lines of some settlements, in the order in which they are paid.
-pub async fn open_lines_of(txn: &WriteTxn, settlement_ids: &[Uuid]) -> Result<Vec<OpenLine>, DbErr> {
+/// Some settlements with their open lines, in the order in which they are paid.
+pub async fn open_settlements_of(
+    txn: &WriteTxn,
+    settlement_ids: &[Uuid],
+) -> Result<Vec<OpenSettlement>, DbErr> {
     let sql = format!(
-        "select line.settlement_id, line.id as settlement_line_id, line.household_id,
+        "select s.id as settlement_id, s.fee_fen - s.fee_received_fen as fee_open_fen,
+                line.id as settlement_line_id, line.household_id,
                 line.amount_fen - line.received_fen as open_fen
-         from settlement s join settlement_line line on line.settlement_id = s.id
-         where {} and line.received_fen < line.amount_fen order by s.settled_on, s.id, line.id",
+         from settlement s left join settlement_line line
+           on line.settlement_id = s.id and line.received_fen < line.amount_fen
+         where {} order by s.settled_on, s.id, line.id",
         db::in_ids(txn.get_database_backend(), "s.id", "$1")
     );
-    let rows: Vec<OpenRow> = db::rows(txn, &sql, [set_of(settlement_ids)]).await?;
-    Ok(rows.into_iter().map(OpenLine::from).collect())
+    Ok(gathered(db::rows(txn, &sql, [set_of(settlement_ids)]).await?))
+}
+
+/// Rows of one settlement stand together.
+fn gathered(rows: Vec<OpenRow>) -> Vec<OpenSettlement> {
+    let mut open: Vec<OpenSettlement> = Vec::new();
+    for row in rows {
+        if open.last().is_none_or(|last| last.id != row.settlement_id) {
+            let fee_open = Fen::new(row.fee_open_fen);
+            open.push(OpenSettlement { id: row.settlement_id, lines: Vec::new(), fee_open });
+        }
+        let line = row.settlement_line_id.zip(row.household_id).zip(row.open_fen);
+        if let (Some(settlement), Some(((settlement_line_id, household_id), open))) = (open.last_mut(), line)
+        {
+            settlement.lines.push(OpenLine { settlement_line_id, household_id, open: Fen::new(open) });
+        }
+    }
+    open
 }
 
 /// Those of some settlements that are the institution's, with what is open of each.
@@ -103,7 +130,8 @@ pub async fn payables(
         open_fen: i64,
     }
     let sql = format!(
-        "select id, amount_fen - received_fen as open_fen from settlement where {} and institution_id = $2",
+        "select id, amount_fen + fee_fen - received_fen - fee_received_fen as open_fen from settlement
+         where {} and institution_id = $2",
         db::in_ids(connection.get_database_backend(), "id", "$1")
     );
     let rows: Vec<Row> = db::rows(connection, &sql, [set_of(settlement_ids), institution_id.into()]).await?;
@@ -121,10 +149,12 @@ pub async fn add_to_lines(txn: &WriteTxn, parts: &[(Uuid, Fen)]) -> Result<u64, 
         .await
 }
 
-pub async fn add_to_settlements(txn: &WriteTxn, parts: &[(Uuid, Fen)]) -> Result<u64, DbErr> {
-    let set = "received_fen = kept.received_fen + part.amount_fen";
-    move_amounts(txn, "settlement", set, "kept.received_fen + part.amount_fen <= kept.amount_fen", parts)
-        .await
+pub async fn add_to_settlements(txn: &WriteTxn, moves: &[(Uuid, Move)]) -> Result<u64, DbErr> {
+    let set = "received_fen = kept.received_fen + moved.goods_fen,
+               fee_received_fen = kept.fee_received_fen + moved.fee_fen";
+    let guard = "kept.received_fen + moved.goods_fen <= kept.amount_fen
+                 and kept.fee_received_fen + moved.fee_fen <= kept.fee_fen";
+    move_settlements(txn, set, guard, moves).await
 }
 
 pub async fn subtract_from_lines(txn: &WriteTxn, parts: &[(Uuid, Fen)]) -> Result<u64, DbErr> {
@@ -133,9 +163,31 @@ pub async fn subtract_from_lines(txn: &WriteTxn, parts: &[(Uuid, Fen)]) -> Resul
     move_amounts(txn, "settlement_line", set, guard, parts).await
 }
 
-pub async fn subtract_from_settlements(txn: &WriteTxn, parts: &[(Uuid, Fen)]) -> Result<u64, DbErr> {
-    let set = "received_fen = kept.received_fen - part.amount_fen";
-    move_amounts(txn, "settlement", set, "kept.received_fen >= part.amount_fen", parts).await
+pub async fn subtract_from_settlements(txn: &WriteTxn, moves: &[(Uuid, Move)]) -> Result<u64, DbErr> {
+    let set = "received_fen = kept.received_fen - moved.goods_fen,
+               fee_received_fen = kept.fee_received_fen - moved.fee_fen";
+    let guard = "kept.received_fen >= moved.goods_fen and kept.fee_received_fen >= moved.fee_fen";
+    move_settlements(txn, set, guard, moves).await
+}
+
+/// Moves what was received of settlements where `guard` holds, and answers how many moved.
+async fn move_settlements(
+    txn: &WriteTxn,
+    set: &'static str,
+    guard: &'static str,
+    moves: &[(Uuid, Move)],
+) -> Result<u64, DbErr> {
+    if moves.is_empty() {
+        return Ok(0);
+    }
+    let columns =
+        [("id", ColumnType::Uuid), ("goods_fen", ColumnType::Integer), ("fee_fen", ColumnType::Integer)];
+    let sql = format!(
+        "update settlement as kept set {set} from ({}) as moved where kept.id = moved.id and {guard}",
+        db::set_rows(txn.get_database_backend(), "$1", &columns)
+    );
+    let rows = moves.iter().map(|(id, part)| vec![db::set_id(*id), json!(part.goods), json!(part.fee)]);
+    db::change(txn, &sql, [db::set_parameter(rows.collect())]).await
 }
 
 pub async fn add_paid_out(txn: &WriteTxn, parts: &[PayableLine]) -> Result<u64, DbErr> {

@@ -25,7 +25,7 @@ pub struct Purse {
     pub world: World,
     pub school: Uuid,
     pub finance: Person,
-    tea: Uuid,
+    pub tea: Uuid,
 }
 
 impl Purse {
@@ -70,6 +70,26 @@ impl Purse {
         });
         written.await.unwrap();
         ids
+    }
+
+    /// So many days go by; whoever handles the money signs in again.
+    pub async fn later(&mut self, days: i64) {
+        self.world.clock.advance(chrono::TimeDelta::days(days));
+        self.finance = self.world.official(Role::Finance).await;
+    }
+
+    /// The county charges institutions a fee from tomorrow on; it is tomorrow then.
+    pub async fn with_fee(mut self, percent: &str) -> Self {
+        let tomorrow = self.world.clock.today().succ_opt().unwrap();
+        let rate = json!({ "from_on": tomorrow, "percent": percent, "source": "县政府会议纪要" });
+        self.world.post(&self.finance, "/v1/fee_rates", rate).await.created();
+        self.later(1).await;
+        self
+    }
+
+    /// A settlement as finance sees it.
+    pub async fn settlement(&self, id: Uuid) -> Json {
+        self.world.get(&self.finance, &format!("/v1/settlements/{id}")).await.ok()
     }
 
     /// A delivery to the school that was accepted today and is settled: so many fen owed to each household.

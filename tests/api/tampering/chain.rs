@@ -56,6 +56,7 @@ pub async fn books() -> World {
     books.orders().await;
     books.deliveries().await;
     books.settlement().await;
+    books.terms().await;
     books.ledger().await;
     books.payments().await;
     books.deposit_uses().await;

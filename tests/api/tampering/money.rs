@@ -25,6 +25,8 @@ impl Books<'_> {
             ("institution_id", self.institution.into()),
             ("amount_fen", 834_118.into()),
             ("received_fen", 750_600.into()),
+            ("fee_fen", 8_341.into()),
+            ("fee_received_fen", 400.into()),
             ("settled_on", day().into()),
             ("due_on", day().into()),
             ("created_at", self.now()),
@@ -70,26 +72,64 @@ impl Books<'_> {
             None,
             json!({
                 "amount_fen": 834_118, "number": "ST-341823-2027-000001", "institution_id": self.institution,
-                "lines": told,
+                "due_on": day(), "lines": told,
             }),
         )
         .await;
     }
 
-    /// Accounts 1 receivable, 2 deposit, 3 and 4 payable, 5 escrow, 6 clearing, 7 rounding.
+    /// A rate of one percent and a term of 30 days, and a reminder on the day the settlement is due.
+    pub async fn terms(&self) {
+        let from_on: chrono::NaiveDate = "2027-02-01".parse().unwrap();
+        let set = |id: Uuid| {
+            vec![
+                ("id", id.into()),
+                ("county_code", COUNTY.into()),
+                ("from_on", from_on.into()),
+                ("source", "县政府会议纪要".into()),
+                ("set_by", id.into()),
+                ("created_at", self.now()),
+            ]
+        };
+        let mut rate = set(id('f', 1));
+        rate.push(("rate_ppm", 10_000.into()));
+        self.put("fee_rate", rate).await;
+        self.event("fee_rate", id('f', 1), None, json!({ "rate_ppm": 10_000, "from_on": from_on })).await;
+        let mut term = set(id('g', 1));
+        term.extend([("institution_id", self.institution.into()), ("days", 30.into())]);
+        self.put("payment_term", term).await;
+        let after = json!({ "days": 30, "from_on": from_on, "institution_id": self.institution });
+        self.event("payment_term", id('g', 1), None, after).await;
+        let reminder = vec![
+            ("id", id('m', 1).into()),
+            ("county_code", COUNTY.into()),
+            ("settlement_id", id('s', 1).into()),
+            ("institution_id", self.institution.into()),
+            ("step", 0.into()),
+            ("due_on", day().into()),
+            ("open_fen", 92_159.into()),
+            ("raised_on", day().into()),
+            ("created_at", self.now()),
+        ];
+        self.put("payment_reminder", reminder).await;
+        let after = json!({ "open_fen": 92_159, "raised_on": day() });
+        self.event("payment_reminder", id('m', 1), None, after).await;
+    }
+
+    /// Accounts 1 receivable, 2 deposit, 3 and 4 payable, 5 escrow, 6 clearing, 7 rounding, 8 fee.
     pub async fn ledger(&self) {
         let (buyer, [one, other]) = (Some(self.institution), self.households.map(Some));
-        let owners = [buyer, buyer, one, other, None, None, None];
-        let kinds = ["receivable", "deposit", "payable", "payable", "escrow", "clearing", "rounding"];
+        let owners = [buyer, buyer, one, other, None, None, None, None];
+        let kinds = ["receivable", "deposit", "payable", "payable", "escrow", "clearing", "rounding", "fee"];
         let entries: [Entry; 10] = [
             (
                 1,
                 "acceptance",
                 ("settlement", id('s', 1)),
                 None,
-                &[(1, 834_118), (3, -634_118), (4, -200_000)],
+                &[(1, 842_459), (3, -634_118), (4, -200_000), (8, -8_341)],
             ),
-            (2, "payment", ("payment", id('p', 1)), None, &[(5, 751_000), (1, -750_000), (2, -1_000)]),
+            (2, "payment", ("payment", id('p', 1)), None, &[(5, 751_000), (1, -750_300), (2, -700)]),
             (3, "payment", ("payment", id('p', 2)), None, &[(5, 5_000), (1, -5_000)]),
             (4, "payment", ("payment", id('p', 2)), Some(3), &[(5, -5_000), (1, 5_000)]),
             (
@@ -101,7 +141,7 @@ impl Books<'_> {
             ),
             (6, "payout_paid", ("payout_batch", id('b', 1)), None, &[(6, 500_000), (5, -500_000)]),
             (7, "payout_returned", ("payout_batch", id('b', 1)), None, &[(6, 120_000), (4, -120_000)]),
-            (8, "deposit_use", ("deposit_use", id('u', 1)), None, &[(2, 600), (1, -600)]),
+            (8, "deposit_use", ("deposit_use", id('u', 1)), None, &[(2, 700), (1, -700)]),
             (9, "deposit_use", ("deposit_use", id('u', 2)), None, &[(2, 300), (1, -300)]),
             (10, "deposit_use", ("deposit_use", id('u', 2)), Some(9), &[(2, -300), (1, 300)]),
         ];
@@ -155,11 +195,18 @@ impl Books<'_> {
     }
 
     pub async fn payments(&self) {
-        self.payment((1, "recorded", 2), 751_000, 1_000, &[(1, 600_000), (2, 150_000)]).await;
-        self.payment((2, "reversed", 3), 5_000, 0, &[(2, 5_000)]).await;
+        self.payment((1, "recorded", 2), 751_000, (700, 300), &[(1, 600_000), (2, 150_000)]).await;
+        self.payment((2, "reversed", 3), 5_000, (0, 1_000), &[(2, 4_000)]).await;
     }
 
-    async fn payment(&self, at: (u32, &str, u32), amount: i64, deposited: i64, parts: &[(u32, i64)]) {
+    /// A payment of `amount`, of which so much became a deposit and so much paid the fee.
+    async fn payment(
+        &self,
+        at: (u32, &str, u32),
+        amount: i64,
+        (deposited, fee): (i64, i64),
+        parts: &[(u32, i64)],
+    ) {
         let (number, state, entry) = at;
         let columns = vec![
             ("id", id('p', number).into()),
@@ -186,8 +233,15 @@ impl Books<'_> {
             ];
             self.put("payment_part", columns).await;
         }
+        let columns = vec![
+            ("payment_id", id('p', number).into()),
+            ("settlement_id", id('s', 1).into()),
+            ("amount_fen", fee.into()),
+        ];
+        self.put("payment_fee_part", columns).await;
         let after = json!({
             "amount_fen": amount, "deposited_fen": deposited, "parts": told(parts), "state": state,
+            "fees": [{ "settlement_id": id('s', 1), "amount_fen": fee }],
             "number": format!("PM-341823-2027-{number:06}"), "institution_id": self.institution,
             "received_on": day(),
         });
@@ -195,11 +249,13 @@ impl Books<'_> {
     }
 
     pub async fn deposit_uses(&self) {
-        self.deposit_use((1, "recorded", 8), 600, 1).await;
-        self.deposit_use((2, "reversed", 9), 300, 2).await;
+        self.deposit_use((1, "recorded", 8), (1, 600), 100).await;
+        self.deposit_use((2, "reversed", 9), (2, 250), 50).await;
     }
 
-    async fn deposit_use(&self, (number, state, entry): (u32, &str, u32), amount: i64, line: u32) {
+    /// The use of a deposit for a line and for the fee.
+    async fn deposit_use(&self, (number, state, entry): (u32, &str, u32), part: (u32, i64), fee: i64) {
+        let amount = part.1 + fee;
         let columns = vec![
             ("id", id('u', number).into()),
             ("county_code", COUNTY.into()),
@@ -215,13 +271,20 @@ impl Books<'_> {
         self.put("deposit_use", columns).await;
         let columns = vec![
             ("deposit_use_id", id('u', number).into()),
-            ("settlement_line_id", id('t', line).into()),
+            ("settlement_line_id", id('t', part.0).into()),
             ("settlement_id", id('s', 1).into()),
-            ("amount_fen", amount.into()),
+            ("amount_fen", part.1.into()),
         ];
         self.put("deposit_use_part", columns).await;
+        let columns = vec![
+            ("deposit_use_id", id('u', number).into()),
+            ("settlement_id", id('s', 1).into()),
+            ("amount_fen", fee.into()),
+        ];
+        self.put("deposit_use_fee_part", columns).await;
         let after = json!({
-            "amount_fen": amount, "parts": told(&[(line, amount)]), "state": state, "used_on": day(),
+            "amount_fen": amount, "parts": told(&[part]), "state": state, "used_on": day(),
+            "fees": [{ "settlement_id": id('s', 1), "amount_fen": fee }],
             "number": format!("DU-341823-2027-{number:06}"), "institution_id": self.institution,
         });
         self.event("deposit_use", id('u', number), None, after).await;

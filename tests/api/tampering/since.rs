@@ -14,7 +14,7 @@ use crate::support::World;
 use crate::support::purse::Purse;
 
 /// Where a figure stands, and which of its rows were touched: by their own time or that of what they belong to.
-pub const FIGURES: [(&str, &str, &str); 20] = [
+pub const FIGURES: [(&str, &str, &str); 21] = [
     ("purchase_order", "amount_fen", "placed_at >= $1"),
     ("order_line", "quantity_base", "order_id in (select id from purchase_order where placed_at >= $1)"),
     ("allocation", "amount_fen", "order_id in (select id from purchase_order where placed_at >= $1)"),
@@ -38,6 +38,7 @@ pub const FIGURES: [(&str, &str, &str); 20] = [
          and delivery_id in (select delivery_id from acceptance where created_at >= $1)",
     ),
     ("settlement", "amount_fen", "created_at >= $1"),
+    ("settlement", "fee_fen", "created_at >= $1"),
     (
         "settlement",
         "received_fen",
