@@ -77,6 +77,9 @@ pub async fn import(
     caller.allow(&[Role::Finance])?;
     let counties = caller.region()?.counties();
     let ResultFile { bytes, hash, is_partial } = file;
+    // Before the file is read: about a batch that does not exist for the caller nothing else is said.
+    let found = super::store::find(app.db.reader(), &counties, id).await?;
+    found.ok_or(Refusal::NotFound("payout batch"))?;
     let told = answers::read(bytes).await?;
     idempotency::once(app, key, || async {
         let txn = app.db.begin().await?;

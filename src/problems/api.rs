@@ -142,6 +142,9 @@ impl Api {
     }
 
     /// Get a problem
+    ///
+    /// With what it is about, who has to close it by when, and how it was closed. Officers see those of their region,
+    /// finance and auditors those of their counties.
     #[oai(path = "/problems/:id", method = "get", operation_id = "get_problem")]
     async fn get_problem(&self, caller: Signed, id: Path<Uuid>) -> Answer<Json<ProblemEntry>> {
         Ok(Json(super::find(&self.0, &caller, id.0).await?.into()))

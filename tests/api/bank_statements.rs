@@ -51,8 +51,10 @@ async fn lines(world: &World, by: &Person, statement: &Value) -> Vec<Value> {
     world.get(by, &path).await.ok()["items"].as_array().unwrap().clone()
 }
 
+/// What the audit finds besides that the balance of the bank is not in the books, where nothing was booked.
 async fn audited(world: &World) {
-    assert_eq!(audit::verify(world.app.db.reader()).await.unwrap(), []);
+    let findings = audit::verify(world.app.db.reader()).await.unwrap();
+    assert!(findings.iter().all(|finding| finding.what == audit::BANK_AGREES), "{findings:#?}");
 }
 
 /// Created and existing.
@@ -302,17 +304,22 @@ mod program {
     use super::{office, statements};
     use crate::imports::{Scratch, import, outcome};
 
+    /// The command line has the clock of the machine, for which the days of the other tests may be to come.
+    fn past(file: &str) -> String {
+        file.replace("2027", "2026")
+    }
+
     #[tokio::test]
     async fn the_command_line_imports_a_statement_once_and_tells_what_is_in_it() {
         let (world, finance) = office().await;
-        let file = Scratch::new("statement.xml", &camt_file("02", "1000.00", "1800.00", &ENTRIES));
+        let file = Scratch::new("statement.xml", &past(&camt_file("02", "1000.00", "1800.00", &ENTRIES)));
         let flags = ["--region", "341823"];
         let told = outcome(&import(&world, "statement", &file, &["--region", "341823", "--dry-run"]));
         assert_eq!((told.0, told.2.trim()), (0, "2 lines: 2 would be made, 0 there already"));
         assert!(statements(&world, &finance).await.is_empty());
         let told = outcome(&import(&world, "statement", &file, &flags));
         assert_eq!((told.0, told.2.trim()), (0, "2 lines: 2 made, 0 there already"));
-        let line = "示范银行 camt.053.001.02, account ****1234, 2027-02-01 to 2027-02-02: 2 lines in CNY, in 1000.00, \
+        let line = "示范银行 camt.053.001.02, account ****1234, 2026-02-01 to 2026-02-02: 2 lines in CNY, in 1000.00, \
                     out 200.00, opening 1000.00 CNY, closing 1800.00 CNY";
         assert_eq!(told.1.trim(), line);
         let told = outcome(&import(&world, "statement", &file, &flags));
@@ -323,7 +330,7 @@ mod program {
     #[tokio::test]
     async fn a_trial_without_a_region_reads_the_file_alone() {
         let (world, _) = office().await;
-        let file = Scratch::new("statement.csv", files::ALIPAY);
+        let file = Scratch::new("statement.csv", &past(files::ALIPAY));
         let (code, document, _) = outcome(&import(&world, "statement", &file, &["--dry-run", "--json"]));
         let document: Value = serde_json::from_str(&document).unwrap();
         assert_eq!((code, &document["lines"], &document["left_out"]["不计收支"]), (0, &json!(2), &json!(2)));

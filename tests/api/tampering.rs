@@ -152,8 +152,9 @@ async fn a_row_that_disappears_is_missed() {
     ] {
         let world = chain::books().await;
         if table == "settlement_line" {
-            world.execute("delete from payment_part", Vec::new()).await;
-            world.execute("delete from payout_part", Vec::new()).await;
+            for part in ["payment_part", "payout_part", "deposit_use_part"] {
+                world.execute(&format!("delete from {part}"), Vec::new()).await;
+            }
         }
         world.execute(&format!("delete from {table}"), Vec::new()).await;
         let findings = audit::verify(world.app.db.reader()).await.unwrap();
@@ -176,7 +177,9 @@ async fn a_posting_on_another_day_or_account_than_its_source_calls_for_is_found(
     world
         .execute("update ledger_posting set occurred_on = '2027-01-01' where amount_fen = 751000", Vec::new())
         .await;
-    let findings = audit::verify(world.app.db.reader()).await.unwrap();
+    let mut findings = audit::verify(world.app.db.reader()).await.unwrap();
+    // The money is in escrow on another day than at the bank, too.
+    findings.retain(|finding| finding.what != audit::BANK_AGREES);
     assert_eq!(findings.len(), 1, "{findings:#?}");
     assert_eq!((findings[0].table, findings[0].column), ("ledger_posting", "occurred_on"));
     let moved =

@@ -13,7 +13,8 @@ use crate::support::World;
 /// Corruptions that are tried of each table.
 const TRIES: usize = 6;
 
-/// The columns of a table that are not its key.
+/// The columns of a table that are neither its key nor name another row: below another parent a row is missed at the
+/// one it left, which nobody touched.
 async fn columns(connection: &DatabaseConnection, table: &str) -> Vec<String> {
     let sql = match connection.get_database_backend() {
         DbBackend::Postgres => format!(
@@ -24,7 +25,9 @@ async fn columns(connection: &DatabaseConnection, table: &str) -> Vec<String> {
     };
     let named = query(connection, &sql).await;
     let named = named.iter().map(|row| row.try_get::<String>("", "c").unwrap());
-    named.filter(|column| !key_columns(table).contains(&column.as_str())).collect()
+    named
+        .filter(|column| !key_columns(table).contains(&column.as_str()) && !column.ends_with("_id"))
+        .collect()
 }
 
 fn key_condition(table: &str) -> String {
