@@ -126,6 +126,10 @@ pub fn first_id(at: DateTime<Utc>) -> Uuid {
 /// The sets, for a statement that takes the moment as `$1` and its [`first_id`] as `$2`. Engines compute those that the
 /// statement names, once each.
 #[must_use]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one set after the other, in the order in which they build on each other"
+)]
 pub fn sets() -> String {
     let told = |kind: &str| format!("select subject_id from touched_event where subject_kind = '{kind}'");
     let own = |table: &str| format!("select id from {table} where id >= $2 union {}", told(table));

@@ -215,11 +215,11 @@ impl Api {
         Ok(match format.0 {
             PaperFormat::Json => {
                 let text = PlainText(paper.content.unwrap_or_default());
-                PaperFile::Ready(PaperFileBody::Json(text), attachment(&form, "json"), None)
+                PaperFile::Ready(PaperFileBody::Json(text), Some(attachment(&form, "json")), None)
             }
             PaperFormat::Xlsx => {
                 let body = PaperFileBody::Xlsx(Binary(table::xlsx_within(&form.table, &form.frame())?));
-                PaperFile::Ready(body, attachment(&form, "xlsx"), None)
+                PaperFile::Ready(body, Some(attachment(&form, "xlsx")), None)
             }
             PaperFormat::Html => {
                 let page = self.page(&form, Mark::Preview)?;
@@ -288,7 +288,7 @@ impl Api {
             }
             PaperFormat::Xlsx => {
                 let body = StatementBody::Xlsx(Binary(table::xlsx_within(&form.table, &form.frame())?));
-                StatementAnswer::Ready(body, attachment(&form, "xlsx"), None)
+                StatementAnswer::Ready(body, Some(attachment(&form, "xlsx")), None)
             }
             PaperFormat::Html => {
                 let page = self.page(&form, mark)?;
@@ -305,8 +305,8 @@ impl Api {
     }
 }
 
-fn attachment(form: &Form, ending: &str) -> Option<String> {
-    Some(format!("attachment; filename=\"{}.{ending}\"", form.table.name))
+fn attachment(form: &Form, ending: &str) -> String {
+    format!("attachment; filename=\"{}.{ending}\"", form.table.name)
 }
 
 fn form_of(paper: &PaperView) -> Outcome<Form> {

@@ -277,7 +277,7 @@ async fn movements(
 
 async fn payout(txn: &WriteTxn, app: &App, id: Uuid) -> Outcome<Frozen> {
     #[derive(FromQueryResult)]
-    struct Head {
+    struct Slip {
         county_code: String,
         household_id: Uuid,
         state: String,
@@ -299,7 +299,7 @@ async fn payout(txn: &WriteTxn, app: &App, id: Uuid) -> Outcome<Frozen> {
                left join region village on village.code = household.village_code
                left join region county on county.code = payout.county_code || '000000'
                where payout.id = $1";
-    let head: Option<Head> = db::row(txn, sql, [id.into()]).await?;
+    let head: Option<Slip> = db::row(txn, sql, [id.into()]).await?;
     let head = head.ok_or(Refusal::NotFound("payout"))?;
     let (Some(paid_on), "paid") = (head.paid_on, head.state.as_str()) else {
         return Err(not_paid(head.state));

@@ -1,4 +1,4 @@
-//! The specification of /v1/bank_statements and of `zhuxiao import statement`, as tests over HTTP and of the program.
+//! The specification of `/v1/bank_statements` and of `zhuxiao import statement`, as tests over HTTP and of the program.
 
 mod camt;
 pub mod files;
@@ -86,7 +86,7 @@ async fn a_statement_is_stored_with_its_balances_and_totals_and_its_lines_are_re
         "id": read[0]["id"], "position": 1, "is_repeated": false, "amount": "1000.00", "currency": "CNY",
         "booked_on": "2027-02-01", "booked_at": read[0]["booked_at"], "value_on": "2027-02-01",
         "payer_name": "示范学校", "payer_account": "****9999", "remark": "ST-341823-2027-000001 & 谢谢",
-        "bank_reference": "REF/2027-02-01",
+        "bank_reference": "REF/2027-02-01", "state": "open",
     });
     assert_eq!(read[0], expected);
     let booked_at: DateTime<Utc> = read[0]["booked_at"].as_str().unwrap().parse().unwrap();

@@ -163,6 +163,12 @@ fn order(purse: &Purse) -> Json {
     })
 }
 
+/// The purse numbers its orders without drawing from their series; whoever draws begins after them.
+async fn number_orders_after_those_of(purse: &Purse) {
+    let sql = "insert into counter (name, value) values ('PO-341823-2027', 50)";
+    purse.world.execute(sql, Vec::new()).await;
+}
+
 /// Grams held over all lots.
 async fn held(purse: &Purse) -> i64 {
     #[derive(sea_orm::FromQueryResult)]
@@ -180,6 +186,7 @@ async fn who_owes_longer_than_thirty_days_orders_nothing_on_credit_until_it_is_p
     let home = purse.households(1).await[0];
     purse.sold(&[(home, 10_000)]).await;
     purse.sold(&[(home, 2_550)]).await;
+    number_orders_after_those_of(&purse).await;
     purse.later(60).await;
     let buyer = purse.world.person(Role::Buyer, Place::Institution(purse.school)).await;
     purse.world.post(&buyer, "/v1/orders", order(&purse)).await.created();
@@ -209,6 +216,7 @@ async fn the_debt_of_one_institution_does_not_keep_another_from_ordering() {
     let home = purse.households(1).await[0];
     let hospital = purse.world.institution("示范医院", "hospital").await;
     purse.sold_to(hospital, &[(home, 10_000)]).await;
+    number_orders_after_those_of(&purse).await;
     purse.later(100).await;
     let buyer = purse.world.person(Role::Buyer, Place::Institution(purse.school)).await;
     purse.world.post(&buyer, "/v1/orders", order(&purse)).await.created();

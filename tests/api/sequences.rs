@@ -77,7 +77,7 @@ async fn played(seeds: Vec<u64>) -> usize {
     for (seed, code) in seeds.iter().zip(&codes) {
         let mut dice = Dice::new(*seed);
         let county = County::make(&world.app, code, &hash, &mut dice).await;
-        steps += Play::new(&world.app, &county, dice, *seed).to_the_end().await;
+        steps += Play::new(&world.app, &county, dice, *seed).until_the_end().await;
     }
     let findings = audit::verify(world.app.db.reader()).await.unwrap();
     assert!(findings.is_empty(), "seeds {seeds:?}: {findings:#?}");

@@ -424,12 +424,12 @@ async fn only_what_was_received_is_paid_out_and_only_once() {
     let mut too_much = payable.clone();
     too_much[0].amount = Fen::new(61);
     let refused = market.pay_out(&too_much, false).await;
-    assert!(matches!(refused, Err(Failure::LostRace)));
+    assert!(matches!(refused, Err(Failure::Refused(Refusal::Busy { .. }))));
 
     market.pay_out(&payable, false).await.unwrap();
     assert_eq!(market.payable().await, []);
     let again = market.pay_out(&payable, false).await;
-    assert!(matches!(again, Err(Failure::LostRace)));
+    assert!(matches!(again, Err(Failure::Refused(Refusal::Busy { .. }))));
     let taken_back = market.unreceive(&parts).await;
     assert!(matches!(taken_back, Err(Failure::Refused(Refusal::WrongState { .. }))));
 

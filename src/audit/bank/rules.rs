@@ -99,7 +99,7 @@ fn pair_in_order(book: Vec<Item>, bank: Vec<Item>, book_left: &mut Vec<Item>, ba
 }
 
 fn in_order(items: &mut [Item]) {
-    items.sort_by(|one, other| (one.day, one.id).cmp(&(other.day, other.id)));
+    items.sort_by_key(|item| (item.day, item.id));
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ pub async fn book_exact(
         deposits::lock(txn, institution_id).await?;
     }
     let mut named = store::named(txn, county_code, &numbers).await?;
-    let names = names_of(&store::institutions(txn, county_code).await?);
+    let institution_names = names_of(&store::institutions(txn, county_code).await?);
     let fingerprints =
         numbered.iter().filter_map(|(line, _)| line.payer_account_fingerprint.clone()).collect();
     let known = store::known_payers(txn, county_code, &fingerprints).await?;
@@ -106,7 +106,9 @@ pub async fn book_exact(
         let incoming = incoming(&line, numbers, &known);
         let said: Vec<Named> =
             incoming.numbers.iter().filter_map(|number| named.get(number).cloned()).collect();
-        let Some((institution_id, targets)) = rules::exact(&incoming, &said, &names) else { continue };
+        let Some((institution_id, targets)) = rules::exact(&incoming, &said, &institution_names) else {
+            continue;
+        };
         let is_covered = targets == Targets::Deposit
             && payments::deposits::free(txn, institution_id).await? >= incoming.amount;
         if is_covered || !payments::is_bookable(incoming.amount, line.booked_on, app.clock.today()) {

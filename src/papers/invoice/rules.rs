@@ -152,7 +152,6 @@ pub fn split(rate: &TaxRate, amounts: &[Fen]) -> Split {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "test arithmetic may overflow loudly")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -30,6 +30,7 @@ pub struct Answer {
 
 /// What a file of a bank says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "a file of answers has answers")]
 pub struct Answers {
     /// The message that it answers, and what it says that one held.
     pub message: Option<Message>,

@@ -95,11 +95,13 @@ pub async fn receipts(
 }
 
 /// The condition that a `payment` had come by the end of a day and had not been taken back by then.
+#[must_use]
 pub fn payment_stood(day: &str) -> String {
     stood("payment", "received_on", day)
 }
 
 /// The same of `used`, the use of a deposit, which pays on its own day.
+#[must_use]
 pub fn use_stood(day: &str) -> String {
     stood("used", "used_on", day)
 }

@@ -53,7 +53,7 @@ fn two_hundred_thousand_and_one_rows_or_entries_are_refused() {
 #[test]
 fn a_document_type_or_an_entity_is_refused() {
     let mut bomb = String::from("<?xml version=\"1.0\"?>\n<!DOCTYPE Document [<!ENTITY a \"ha\">");
-    for (inner, outer) in ('a'..'z').zip('b'..='z') {
+    for (inner, outer) in ('a'..='y').zip('b'..='z') {
         write!(bomb, "<!ENTITY {outer} \"&{inner};&{inner};&{inner};&{inner};\">").unwrap();
     }
     bomb.push_str("]>\n<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.02\">&z;</Document>");

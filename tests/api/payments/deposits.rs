@@ -47,6 +47,7 @@ async fn a_deposit_pays_the_oldest_settlement_and_its_use_can_be_reversed() {
     }
     received.sort_unstable();
     assert_eq!(received, [3333, 3333, 3334], "largest remainder");
+    purse.world.clock.advance(chrono::TimeDelta::seconds(1));
     let rest = purse.use_deposit(json!({})).await.created();
     assert_eq!(rest["amount"], "50.00", "all that is free when no amount is named");
     assert_eq!((purse.received_of(old).await, purse.received_of(young).await).1, "30.00");

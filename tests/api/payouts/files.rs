@@ -52,7 +52,7 @@ fn amounts(text: &str) -> Vec<&str> {
 
 /// A report about a batch: `(payout, status and reason)`.
 fn report(batch: &Json, transactions: &[(&Json, &str)]) -> String {
-    let told: String = transactions
+    let told: Vec<String> = transactions
         .iter()
         .map(|(payout, status)| {
             format!(
@@ -63,6 +63,7 @@ fn report(batch: &Json, transactions: &[(&Json, &str)]) -> String {
             )
         })
         .collect();
+    let told = told.concat();
     format!(
         "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:pain.002.001.10\"><CstmrPmtStsRpt><GrpHdr>\
          <MsgId>BANK-1</MsgId><CreDtTm>2027-03-02T09:00:00</CreDtTm></GrpHdr><OrgnlGrpInfAndSts>\
@@ -216,8 +217,8 @@ async fn a_report_of_the_bank_pays_and_returns_and_the_same_one_again_changes_no
     let refused = desk.import(&batch, other).await;
     let detail = refused.refused(422, "invalid_value")["detail"].as_str().unwrap().to_owned();
     assert!(detail.starts_with("transaction 1: ") && detail.contains("paid"), "{detail}");
-    let reused = desk.import_with(&batch, b"other".to_vec(), "", "f1").await;
-    reused.refused(422, "invalid_value");
+    let another = desk.import_with(&batch, b"other".to_vec(), "", "f1").await;
+    another.refused(422, "invalid_value");
     desk.purse.audited().await;
 }
 

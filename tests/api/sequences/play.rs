@@ -52,7 +52,7 @@ impl<'a> Play<'a> {
     }
 
     /// Plays the steps, and compares after the last. Answers how many steps there were.
-    pub async fn to_the_end(mut self) -> usize {
+    pub async fn until_the_end(mut self) -> usize {
         // Something to pay comes first.
         self.sell().await;
         for _ in 0..self.dice.between(8, 20) {
