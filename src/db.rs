@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, SecondsFormat, Utc};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -20,8 +21,16 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::refusal::{Failure, Outcome, Refusal};
 
+mod groups;
+
+use groups::Groups;
+pub use groups::{Change, Written, change_together};
+
 /// How often a transaction that lost a race is tried again before the caller is asked to come back.
 const WRITE_ATTEMPTS_MAX: u32 = 6;
+
+/// How often a connection that lost a race is tried again: for two seconds.
+const CONNECT_ATTEMPTS_MAX: u32 = 100;
 
 /// Any number will do, as long as every process of every version takes the same.
 const MIGRATION_LOCK: i64 = 0x7a68_7578;
@@ -42,6 +51,8 @@ pub struct Db {
     reader: Reader,
     /// `SQLite` has one writer; waiting here is fair and cheap, waiting in its busy handler is neither.
     gate: Option<Arc<Mutex<()>>>,
+    /// How PostgreSQL is sent what [`Db::write_at_once`] writes.
+    groups: Option<Groups>,
 }
 
 /// A connection pool that can only read.
@@ -79,10 +90,11 @@ impl Db {
     /// on PostgreSQL, as many writers.
     pub async fn open(url: &str, connections: u32) -> Result<Self, DbErr> {
         let is_sqlite = url.starts_with("sqlite:");
-        let writer = Database::connect(options(url, if is_sqlite { 1 } else { connections }, false)).await?;
-        let reader = Database::connect(options(url, connections, true)).await?;
+        let writer = connect(options(url, if is_sqlite { 1 } else { connections }, false)).await?;
+        let reader = connect(options(url, connections, true)).await?;
         let gate = is_sqlite.then(|| Arc::new(Mutex::new(())));
-        Ok(Self { writer, reader: Reader(reader), gate })
+        let groups = (!is_sqlite).then(|| Groups::of(writer.clone()));
+        Ok(Self { writer, reader: Reader(reader), gate, groups })
     }
 
     /// Applies the missing migrations on a connection of its own, one process at a time.
@@ -92,7 +104,7 @@ impl Db {
     pub async fn migrate(url: &str) -> Result<(), DbErr> {
         let mut options = options(url, 1, false);
         options.map_sqlx_sqlite_opts(|sqlite| sqlite_options(sqlite, false).foreign_keys(false));
-        let connection = Database::connect(options).await?;
+        let connection = connect(options).await?;
         let txn = begin(&connection).await?;
         if txn.get_database_backend() == DbBackend::Postgres {
             txn.execute_unprepared(&format!("select pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
@@ -153,27 +165,26 @@ impl Db {
         Err(Refusal::Busy { retry_after_seconds: 1 }.into())
     }
 
-    /// Sends `changes`, each with the number of rows it must change, in a transaction of their own, and answers `value`
-    /// once it has committed. When one changes another number nothing is written, and the numbers of all are answered.
-    /// On PostgreSQL that takes one round trip: rows are locked no longer than they are written.
+    /// Sends `changes` in a transaction of their own, and answers `value` once it has committed. When one changes another
+    /// number of rows than it must, nothing is written, and its position is answered. On PostgreSQL that takes one round
+    /// trip, shared with whoever else writes the same kind of thing at that moment: rows are locked no longer than they
+    /// are written.
     pub async fn write_at_once<T>(
         &self,
-        changes: Vec<(Change, u64)>,
+        changes: Vec<Change>,
         value: T,
-    ) -> Outcome<Result<Committed<T>, Vec<u64>>> {
-        let (changes, expected): (Vec<Change>, Vec<u64>) = changes.into_iter().unzip();
-        if self.backend() == DbBackend::Postgres {
-            STATEMENTS.fetch_add(1, Ordering::Relaxed);
-            let together = Together::of(changes).requiring(&expected);
-            let statement = Statement::from_sql_and_values(self.backend(), together.sql, together.values);
-            return match self.writer.query_one_raw(statement).await {
-                Ok(_) => Ok(Ok(Committed(value))),
-                Err(error) => counts_of(&error).map(Err).ok_or_else(|| error.into()),
-            };
+    ) -> Outcome<Result<Committed<T>, usize>> {
+        if let Some(groups) = &self.groups {
+            return Ok(match groups.write(changes).await? {
+                Written::All => Ok(Committed(value)),
+                Written::Nothing { missed } => Err(missed),
+            });
         }
         let txn = self.begin().await?;
-        let counts = change_together(&txn, changes).await?;
-        if counts == expected { txn.commit(value).await.map(Ok) } else { Ok(Err(counts)) }
+        match change_together(&txn, changes).await? {
+            Written::All => txn.commit(value).await.map(Ok),
+            Written::Nothing { missed } => Ok(Err(missed)),
+        }
     }
 
     /// Closes both pools.
@@ -320,110 +331,6 @@ pub async fn change(
     Ok(txn.execute_raw(statement).await?.rows_affected())
 }
 
-/// A statement that changes rows and waits to be sent, alone or together with others. It has no `returning`.
-#[derive(Clone, Debug)]
-pub struct Change {
-    pub sql: String,
-    pub values: Vec<Value>,
-}
-
-/// Sends changes that do not depend on each other's rows, and answers how many rows each of them changed. PostgreSQL
-/// gets them as one statement, which saves a round trip each, holds locks for a shorter time and looks at foreign keys
-/// when all is written; `SQLite`, to which there is no way to save, one after the other. Both begin with the first.
-pub async fn change_together(txn: &WriteTxn, changes: Vec<Change>) -> Result<Vec<u64>, DbErr> {
-    if txn.get_database_backend() == DbBackend::Postgres {
-        #[derive(FromQueryResult)]
-        struct Counts {
-            counts: serde_json::Value,
-        }
-        let together = Together::of(changes).counting();
-        let counted: Option<Counts> = row(txn, &together.sql, together.values).await?;
-        let counts = counted.map(|row| serde_json::from_value(row.counts)).transpose();
-        return counts.map_err(|error| DbErr::Type(error.to_string())).map(Option::unwrap_or_default);
-    }
-    let mut counts = Vec::with_capacity(changes.len());
-    for one in changes {
-        counts.push(change(txn, &one.sql, one.values).await?);
-    }
-    Ok(counts)
-}
-
-impl Change {
-    /// The same with a condition more, for a statement that ends in its `where`.
-    #[must_use]
-    pub fn and(mut self, condition: &str, values: Vec<Value>) -> Self {
-        self.sql = format!("{} and {}", self.sql, counted_from(condition, self.values.len()));
-        self.values.extend(values);
-        self
-    }
-}
-
-/// The error by which `require_counts` refuses, see the migration that makes it.
-const COUNTS_DIFFER: &str = "ZX001";
-
-/// The counts for which `require_counts` refused, if it did.
-fn counts_of(error: &DbErr) -> Option<Vec<u64>> {
-    let cause = database_error(error)?;
-    let has_refused = cause.code().is_some_and(|code| code == COUNTS_DIFFER);
-    has_refused.then(|| serde_json::from_str(cause.message()).ok()).flatten()
-}
-
-/// Changes that stand in one `with`, their placeholders counted through.
-struct Together {
-    with: String,
-    /// The number of rows each changes, as a JSON array.
-    counts: String,
-    values: Vec<Value>,
-}
-
-impl Together {
-    fn of(changes: Vec<Change>) -> Self {
-        let (mut parts, mut counts, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        for (position, change) in changes.into_iter().enumerate() {
-            parts.push(format!(
-                "change{position} as ({} returning 1)",
-                counted_from(&change.sql, values.len())
-            ));
-            counts.push(format!("(select count(*) from change{position})"));
-            values.extend(change.values);
-        }
-        let counts = format!("json_build_array({})", counts.join(", "));
-        Self { with: parts.join(", "), counts, values }
-    }
-
-    /// Answers the counts.
-    fn counting(self) -> Change {
-        Change { sql: format!("with {} select {} as counts", self.with, self.counts), values: self.values }
-    }
-
-    /// Fails when the counts are not `expected`: a statement that fails has written nothing.
-    fn requiring(mut self, expected: &[u64]) -> Change {
-        // As PostgreSQL writes an array.
-        let expected: Vec<String> = expected.iter().map(u64::to_string).collect();
-        self.values.push(format!("[{}]", expected.join(", ")).into());
-        let parameter = self.values.len();
-        let sql = format!("with {} select require_counts({}::text, ${parameter})", self.with, self.counts);
-        Change { sql, values: self.values }
-    }
-}
-
-/// The statement with `$1` raised to `$1 + before`, and so on.
-fn counted_from(sql: &str, before: usize) -> String {
-    let mut pieces = sql.split('$');
-    let mut counted = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, rest) = piece.split_at_checked(digits).unwrap_or((piece, ""));
-        counted.push('$');
-        match number.parse::<usize>() {
-            Ok(number) => counted.push_str(&(number + before).to_string()),
-            Err(_) => counted.push_str(number),
-        }
-        counted.push_str(rest);
-    }
-    counted
-}
-
 /// The type of one column of a set parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnType {
@@ -431,6 +338,8 @@ pub enum ColumnType {
     Integer,
     Text,
     Date,
+    /// Written by [`set_time`].
+    Time,
     Boolean,
     /// The inner value itself, as JSON.
     Json,
@@ -451,9 +360,10 @@ pub fn set_rows(backend: DbBackend, parameter: &str, columns: &[(&str, ColumnTyp
             (ColumnType::Integer, true) => format!("(item.value->>{position})::bigint as {name}"),
             (ColumnType::Integer, false) => format!("cast(item.value->>{position} as integer) as {name}"),
             (ColumnType::Date, true) => format!("(item.value->>{position})::date as {name}"),
+            (ColumnType::Time, true) => format!("(item.value->>{position})::timestamptz as {name}"),
             (ColumnType::Boolean, true) => format!("(item.value->>{position})::boolean as {name}"),
             (ColumnType::Json, _) => format!("(item.value->{position}) as {name}"),
-            (ColumnType::Text, _) | (ColumnType::Date | ColumnType::Boolean, false) => {
+            (ColumnType::Text, _) | (ColumnType::Date | ColumnType::Time | ColumnType::Boolean, false) => {
                 format!("(item.value->>{position}) as {name}")
             }
         })
@@ -484,6 +394,12 @@ pub fn set_parameter(rows: Vec<Vec<serde_json::Value>>) -> Value {
     serde_json::Value::from(rows).to_string().into()
 }
 
+/// A moment inside a set parameter, as both engines write it.
+#[must_use]
+pub fn set_time(at: DateTime<Utc>) -> serde_json::Value {
+    serde_json::Value::String(at.to_rfc3339_opts(SecondsFormat::AutoSi, false))
+}
+
 /// An id inside a set parameter.
 #[must_use]
 pub fn set_id(id: uuid::Uuid) -> serde_json::Value {
@@ -500,6 +416,21 @@ pub fn for_update(backend: DbBackend) -> &'static str {
 #[must_use]
 pub fn is_duplicate(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_)))
+}
+
+/// Connects. `SQLite` does not wait when two processes turn one new file into a write-ahead one: the loser tries again.
+async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
+    let mut attempt = 1;
+    loop {
+        match Database::connect(options.clone()).await {
+            Err(error) if is_lost_race(&error) && attempt < CONNECT_ATTEMPTS_MAX => {
+                tracing::debug!(attempt, %error, "connecting lost a race");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                attempt += 1;
+            }
+            done => return done,
+        }
+    }
 }
 
 async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
@@ -582,27 +513,5 @@ async fn refuse_dangling(txn: &DatabaseTransaction) -> Result<(), DbErr> {
             Err(DbErr::Migration(format!("a row of {table} names a {parent} that there is not")))
         }
         None => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn changes_sent_together_count_their_placeholders_through() {
-        let change = |sql: &str, values: Vec<Value>| Change { sql: sql.to_owned(), values };
-        let together = Together::of(vec![
-            change("insert into one values ($1, $2, $1)", vec![1.into(), 2.into()]),
-            change("insert into other values ($10, $1::uuid)", vec![3.into()]),
-        ])
-        .counting();
-        assert_eq!(
-            together.sql,
-            "with change0 as (insert into one values ($1, $2, $1) returning 1), \
-             change1 as (insert into other values ($12, $3::uuid) returning 1) \
-             select json_build_array((select count(*) from change0), (select count(*) from change1)) as counts"
-        );
-        assert_eq!(together.values.len(), 3);
     }
 }

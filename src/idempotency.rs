@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::db::{self, Change, Committed, WriteTxn};
+use crate::db::{self, Change, Committed, WriteTxn, Written};
 use crate::refusal::{Failure, Outcome, Refusal};
 
 /// Answers are kept this long; after it a key may be used anew.
@@ -97,41 +98,39 @@ pub async fn commit<T: Serialize>(
     commit_with(txn, Vec::new(), key, now, value).await
 }
 
-/// As [`commit`], and sends `changes` together with the answer, each with the number of rows it must change. When one
-/// changes another number, the race for them was lost and all is rolled back.
+/// As [`commit`], and sends `changes` together with the answer. When one changes another number of rows than it must, the
+/// race for them was lost and all is rolled back.
 pub async fn commit_with<T: Serialize>(
     txn: WriteTxn,
-    changes: Vec<(Change, u64)>,
+    mut changes: Vec<Change>,
     key: &Key,
     now: DateTime<Utc>,
     value: T,
 ) -> Outcome<Committed<Kept<T>>> {
-    let (mut changes, expected): (Vec<Change>, Vec<u64>) = changes.into_iter().unzip();
-    changes.push(keeping(key, &value, now)?);
-    let mut counts = db::change_together(&txn, changes).await?;
-    if counts.pop() != Some(1) {
-        return Err(Refusal::IdempotencyKeyInFlight.into());
+    let last = changes.len();
+    changes.push(keeping(txn.get_database_backend(), key, &value, now)?);
+    match db::change_together(&txn, changes).await? {
+        Written::All => txn.commit(Kept(value)).await,
+        Written::Nothing { missed } => Err(why_nothing(missed == last)),
     }
-    if counts != expected {
-        return Err(Failure::LostRace);
-    }
-    txn.commit(Kept(value)).await
 }
 
 /// As [`commit_with`], in a transaction of its own that nothing else is done in.
 pub async fn commit_at_once<T: Serialize>(
     app: &App,
-    mut changes: Vec<(Change, u64)>,
+    mut changes: Vec<Change>,
     key: &Key,
     now: DateTime<Utc>,
     value: T,
 ) -> Outcome<Committed<Kept<T>>> {
-    changes.push((keeping(key, &value, now)?, 1));
-    match app.db.write_at_once(changes, Kept(value)).await? {
-        Ok(committed) => Ok(committed),
-        Err(counts) if counts.last() == Some(&1) => Err(Failure::LostRace),
-        Err(_) => Err(Refusal::IdempotencyKeyInFlight.into()),
-    }
+    let last = changes.len();
+    changes.push(keeping(app.db.backend(), key, &value, now)?);
+    app.db.write_at_once(changes, Kept(value)).await?.map_err(|missed| why_nothing(missed == last))
+}
+
+/// When only the answer could not be kept, somebody else has one under the key.
+fn why_nothing(is_answer: bool) -> Failure {
+    if is_answer { Refusal::IdempotencyKeyInFlight.into() } else { Failure::LostRace }
 }
 
 /// Forgets answers older than [`KEPT_DAYS`], a bounded number at a time.
@@ -164,18 +163,32 @@ async fn find(connection: &impl ConnectionTrait, key: &Key) -> Result<Option<Sto
 }
 
 /// Adds one row, or none when the key has been used.
-fn keeping<T: Serialize>(key: &Key, value: &T, now: DateTime<Utc>) -> Outcome<Change> {
+fn keeping<T: Serialize>(backend: DbBackend, key: &Key, value: &T, now: DateTime<Utc>) -> Outcome<Change> {
+    use db::ColumnType::{Text, Time, Uuid as Id};
+
     let response = serde_json::to_string(value).map_err(|error| Failure::Broken(error.to_string()))?;
-    let sql = "insert into idempotency_key (principal_id, key, fingerprint, response, created_at)
-               values ($1, $2, $3, $4, $5) on conflict (principal_id, key) do nothing";
-    let values = vec![
-        key.principal_id.into(),
-        key.key.clone().into(),
-        key.fingerprint.clone().into(),
-        response.into(),
-        now.into(),
+    let columns = [
+        ("principal_id", Id),
+        ("key", Text),
+        ("fingerprint", Text),
+        ("response", Text),
+        ("created_at", Time),
     ];
-    Ok(Change { sql: sql.to_owned(), values })
+    let row = vec![
+        db::set_id(key.principal_id),
+        json!(key.key),
+        json!(key.fingerprint),
+        json!(response),
+        db::set_time(now),
+    ];
+    // `where true`: without it SQLite takes `on` for the condition of a join.
+    let sql = format!(
+        "insert into idempotency_key (principal_id, key, fingerprint, response, created_at)
+         select principal_id, key, fingerprint, response, created_at from ({}) as kept where true
+         on conflict (principal_id, key) do nothing",
+        db::set_rows(backend, "$1", &columns)
+    );
+    Ok(Change::adding(sql, vec![row]))
 }
 
 fn replay<T: DeserializeOwned>(key: &Key, stored: &Stored) -> Outcome<Once<T>> {

@@ -51,8 +51,7 @@ pub async fn record(
     if events.is_empty() {
         return Ok(());
     }
-    let addition = addition(txn.get_database_backend(), ids, now, actor, events);
-    db::change(txn, &addition.sql, addition.values).await?;
+    addition(txn.get_database_backend(), ids, now, actor, events).send(txn).await?;
     Ok(())
 }
 
@@ -65,45 +64,46 @@ pub fn addition(
     actor: &Actor,
     events: Vec<Event>,
 ) -> Change {
-    use db::ColumnType::{Text, Uuid as Id};
+    use db::ColumnType::{Text, Time, Uuid as Id};
 
     let rows = events.into_iter().map(|event| {
         vec![
             db::set_id(ids.next(now)),
             json!(event.county_code),
+            db::set_time(now),
+            actor.principal_id.map_or(Json::Null, db::set_id),
+            json!(actor.role),
             event.household_id.map_or(Json::Null, db::set_id),
             json!(event.action),
             json!(event.subject_kind),
             db::set_id(event.subject_id),
             json!(event.before.map(|before| before.to_string())),
             json!(event.after.map(|after| after.to_string())),
+            json!(actor.request_id),
         ]
     });
     let columns = [
         ("id", Id),
         ("county_code", Text),
+        ("at", Time),
+        ("actor_id", Id),
+        ("actor_role", Text),
         ("household_id", Id),
         ("action", Text),
         ("subject_kind", Text),
         ("subject_id", Id),
         ("before_text", Text),
         ("after_text", Text),
+        ("request_id", Text),
     ];
     let json = if backend == DbBackend::Postgres { "::jsonb" } else { "" };
     let sql = format!(
         "insert into audit_event (id, county_code, at, actor_id, actor_role, household_id, action, subject_kind,
                                   subject_id, before_json, after_json, request_id)
-         select id, county_code, $2, $3, $4, household_id, action, subject_kind, subject_id,
-                before_text{json}, after_text{json}, $5
+         select id, county_code, at, actor_id, actor_role, household_id, action, subject_kind, subject_id,
+                before_text{json}, after_text{json}, request_id
          from ({}) as event",
         db::set_rows(backend, "$1", &columns)
     );
-    let values = vec![
-        db::set_parameter(rows.collect()),
-        now.into(),
-        actor.principal_id.into(),
-        actor.role.into(),
-        actor.request_id.clone().into(),
-    ];
-    Change { sql, values }
+    Change::adding(sql, rows.collect())
 }

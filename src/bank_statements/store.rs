@@ -1,7 +1,7 @@
 //! SQL of bank statements and their lines. Lines are only added: nothing here changes or removes one.
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
+use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
@@ -114,14 +114,14 @@ pub async fn insert_lines(txn: &WriteTxn, new: &NewStatement) -> Result<u64, DbE
 }
 
 async fn insert_chunk(txn: &WriteTxn, new: &NewStatement, lines: &[NewLine]) -> Result<u64, DbErr> {
-    use ColumnType::{Date, Integer, Text, Uuid as Id};
+    use ColumnType::{Date, Integer, Text, Time, Uuid as Id};
 
     let columns = [
         ("id", Id),
         ("position", Integer),
         ("amount_minor", Integer),
         ("booked_on", Date),
-        ("booked_at", Text),
+        ("booked_at", Time),
         ("value_on", Date),
         ("payer_name", Text),
         ("payer_account", Text),
@@ -133,13 +133,12 @@ async fn insert_chunk(txn: &WriteTxn, new: &NewStatement, lines: &[NewLine]) -> 
     ];
     let backend = txn.get_database_backend();
     let set = db::set_rows(backend, "$1", &columns);
-    let moment = if backend == DbBackend::Postgres { "booked_at::timestamptz" } else { "booked_at" };
     // `where true`: without it SQLite takes `on` for the condition of a join.
     let sql = format!(
         "insert into bank_statement_line (id, statement_id, county_code, position, currency, amount_minor, booked_on,
                                           booked_at, value_on, payer_name, payer_account, payer_account_fingerprint,
                                           remark, bank_reference, balance_minor, identity)
-         select id, $2, $3, position, $4, amount_minor, booked_on, {moment}, value_on, payer_name, payer_account,
+         select id, $2, $3, position, $4, amount_minor, booked_on, booked_at, value_on, payer_name, payer_account,
                 payer_account_fingerprint, remark, bank_reference, balance_minor, identity
          from ({set}) as line where true on conflict (county_code, identity) do nothing"
     );
@@ -172,7 +171,7 @@ fn row_of(new: &NewLine) -> Vec<Json> {
         json!(new.position),
         json!(line.amount_minor),
         json!(line.booked_on),
-        json!(line.booked_at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, false))),
+        json!(line.booked_at.map(db::set_time)),
         json!(line.value_on),
         json!(line.payer_name),
         json!(new.payer_account_sealed),

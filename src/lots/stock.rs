@@ -194,23 +194,23 @@ impl CandidateRow {
     }
 }
 
-/// Moves stock of several lots in one statement, rows locked in id order. Each lot stands in `shifts` once. `false`
+/// Moves stock of several lots in one statement, rows locked in id order. `false`
 /// when a lot has not got what the movement needs, or must be on sale and is not: roll back then.
 pub async fn shift(txn: &WriteTxn, shifts: &[Shift], must_be_on_sale: bool) -> Result<bool, DbErr> {
     if shifts.is_empty() {
         return Ok(true);
     }
-    let movement = movement(txn.get_database_backend(), shifts, must_be_on_sale);
-    let changed = db::change(txn, &movement.sql, movement.values).await?;
-    Ok(changed == u64::try_from(shifts.len()).unwrap_or(u64::MAX))
+    movement(txn.get_database_backend(), shifts, must_be_on_sale).send(txn).await
 }
 
-/// What [`shift`] sends, to be sent together with other changes. As many rows as there are shifts are changed, or the
+/// What [`shift`] sends, to be sent together with other changes. As many rows as there are lots are changed, or the
 /// movement must be rolled back.
 #[must_use]
 pub fn movement(backend: DbBackend, shifts: &[Shift], must_be_on_sale: bool) -> Change {
     let columns =
         [("id", Id), ("offered", Integer), ("held", Integer), ("confirmed", Integer), ("delivered", Integer)];
+    let sums = ["offered", "held", "confirmed", "delivered"]
+        .map(|name| format!("cast(sum({name}) as bigint) as {name}"));
     // Ids as an array: PostgreSQL drops rows of a locked join when a row it waited for has changed meanwhile.
     let locked = if backend == DbBackend::Postgres {
         "select id from lot where id = any(array(select id from part)) order by id for update"
@@ -219,7 +219,7 @@ pub fn movement(backend: DbBackend, shifts: &[Shift], must_be_on_sale: bool) -> 
     };
     let on_sale = if must_be_on_sale { "and lot.state = 'on_sale'" } else { "" };
     let sql = format!(
-        "with part as ({}),
+        "with part as (select id, {} from ({}) as moved group by id),
               locked as materialized ({locked})
          update lot set offered_base = lot.offered_base + part.offered,
                         held_base = lot.held_base + part.held,
@@ -232,6 +232,7 @@ pub fn movement(backend: DbBackend, shifts: &[Shift], must_be_on_sale: bool) -> 
            and lot.delivered_base + part.delivered >= 0
            and lot.held_base + part.held + lot.confirmed_base + part.confirmed
                + lot.delivered_base + part.delivered <= lot.offered_base + part.offered",
+        sums.join(", "),
         db::set_rows(backend, "$1", &columns)
     );
     let rows = shifts.iter().map(|shift| {
@@ -243,5 +244,5 @@ pub fn movement(backend: DbBackend, shifts: &[Shift], must_be_on_sale: bool) -> 
             json!(shift.delivered_base),
         ]
     });
-    Change { sql, values: vec![db::set_parameter(rows.collect())] }
+    Change::moving(sql, rows.collect(), shifts.iter().map(|shift| shift.lot_id))
 }

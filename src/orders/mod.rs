@@ -141,8 +141,8 @@ struct Placing<'a> {
 }
 
 impl Placing<'_> {
-    /// All that placing writes, with the number of rows each statement must change, and the order as it then is.
-    fn changes(&self, app: &App, plan: &Plan) -> Outcome<(Vec<(Change, u64)>, OrderView)> {
+    /// All that placing writes, and the order as it then is.
+    fn changes(&self, app: &App, plan: &Plan) -> Outcome<(Vec<Change>, OrderView)> {
         let ids = draw_ids(app, plan, self.now);
         let order = store::NewOrder {
             ids: &ids,
@@ -159,18 +159,14 @@ impl Placing<'_> {
             ids.order_id,
             placed_figures(self.request, &ids, plan),
         );
-        let (backend, holds) = (app.db.backend(), holds(plan));
-        let mut movement = stock::movement(backend, &holds, true);
-        if self.request.payment_mode == PaymentMode::GoodsFirst {
-            // Nothing is held for who owes too long; the next attempt says so.
-            let due_before = late::too_old_before(business_day(self.now), app.settings.overdue_block_days);
-            movement = late::unless_indebted(movement, self.request.institution_id, due_before);
-        }
+        let backend = app.db.backend();
+        // Nothing is added for who owes too long, which loses the race; the next attempt says why.
+        let debts_before = (self.request.payment_mode == PaymentMode::GoodsFirst)
+            .then(|| late::too_old_before(business_day(self.now), app.settings.overdue_block_days));
         // The lots first: whoever waits for them has nothing that somebody else waits for.
-        let mut changes = vec![(movement, as_count(holds.len()))];
-        changes.extend(store::additions(backend, &order, plan)?);
-        let actor = self.caller.actor();
-        changes.push((trail::addition(backend, &app.ids, self.now, &actor, vec![event]), 1));
+        let mut changes = vec![stock::movement(backend, &holds(plan), true)];
+        changes.extend(store::additions(backend, &order, plan, debts_before)?);
+        changes.push(trail::addition(backend, &app.ids, self.now, &self.caller.actor(), vec![event]));
         Ok((changes, OrderView::placed(&order, plan)))
     }
 }
@@ -188,10 +184,6 @@ async fn debt_of(
     let due_before = late::too_old_before(app.clock.today(), days_max);
     let (settlements, total) = late::debts(connection, request.institution_id, due_before).await?;
     Ok((!settlements.is_empty()).then_some(Refusal::OverdueDebt { settlements, total, days_max }))
-}
-
-fn as_count(rows: usize) -> u64 {
-    u64::try_from(rows).unwrap_or(u64::MAX)
 }
 
 /// Refuses a plan that leaves a line short which does not allow it.
@@ -409,23 +401,15 @@ fn buyers_county<'a>(caller: &'a Caller, request: &OrderRequest) -> Result<&'a s
     }
 }
 
-/// What the plan takes, summed per lot, as several lines may share one.
+/// What the plan takes of each lot; several lines may share one.
 fn holds(plan: &Plan) -> Vec<Shift> {
-    let mut parts: Vec<(Uuid, i64)> = plan
-        .lines
-        .iter()
-        .flat_map(|line| &line.parts)
-        .map(|part| (part.share.lot_id, part.share.quantity_base))
-        .collect();
-    parts.sort_unstable();
-    let mut shifts: Vec<Shift> = Vec::with_capacity(parts.len());
-    for (lot_id, base) in parts {
-        match shifts.last_mut().filter(|last| last.lot_id == lot_id) {
-            Some(last) => last.held_base += base,
-            None => shifts.push(Shift { lot_id, held_base: base, ..Shift::default() }),
-        }
-    }
-    shifts
+    let parts = plan.lines.iter().flat_map(|line| &line.parts);
+    let hold = |part: &plan::Part| Shift {
+        lot_id: part.share.lot_id,
+        held_base: part.share.quantity_base,
+        ..Shift::default()
+    };
+    parts.map(hold).collect()
 }
 
 fn release(part: &store::LotPart, is_promised: bool) -> Shift {

@@ -10,13 +10,13 @@ use uuid::Uuid;
 use super::plan::{self, Plan};
 use super::rules::OrderRequest;
 use super::{Filter, PlacedIds};
-use crate::db::ColumnType::{Boolean, Date, Integer, Text, Uuid as Id};
+use crate::db::ColumnType::{Boolean, Date, Integer, Text, Time, Uuid as Id};
 use crate::db::{self, Change, WriteTxn};
 use crate::http::page::PageRequest;
 use crate::members::access::{Caller, Scope};
 use crate::money::Fen;
 use crate::refusal::Outcome;
-use crate::settlement;
+use crate::settlement::{self, late};
 
 /// An order as it is stored.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -91,37 +91,68 @@ pub struct NewOrder<'a> {
     pub hold_expires_at: DateTime<Utc>,
 }
 
-/// The statements that add an order with its lines and allocations: three, whatever their number.
-pub fn additions(backend: DbBackend, order: &NewOrder<'_>, plan: &Plan) -> Outcome<[(Change, u64); 3]> {
-    let sql =
-        "insert into purchase_order (id, county_code, number, institution_id, policy, state, amount_fen,
-                                           placed_by, placed_at, hold_expires_at, payment_mode, version)
-               values ($1, $2, $3, $4, $5, 'placed', $6, $7, $8, $9, $10, 1)";
-    let values = vec![
-        order.ids.order_id.into(),
-        order.county_code.into(),
-        order.number.into(),
-        order.request.institution_id.into(),
-        order.request.policy.as_str().into(),
-        plan.amount().get().into(),
-        order.placed_by.into(),
-        order.placed_at.into(),
-        order.hold_expires_at.into(),
-        order.request.payment_mode.as_str().into(),
-    ];
-    let head = Change { sql: sql.to_owned(), values };
+/// The statements that add an order with its lines and allocations: three, whatever their number. None is added for an
+/// institution that owes something from before `debts_before`.
+pub fn additions(
+    backend: DbBackend,
+    order: &NewOrder<'_>,
+    plan: &Plan,
+    debts_before: Option<NaiveDate>,
+) -> Outcome<[Change; 3]> {
     let rows = plan.lines.iter().zip(&order.ids.lines).flat_map(|(line, (line_id, part_ids))| {
         line.parts.iter().zip(part_ids).map(|(part, id)| allocation_row(*id, *line_id, part, line, "held", 1))
     });
-    let rows: Vec<_> = rows.collect();
-    let (line_count, part_count) = (super::as_count(plan.lines.len()), super::as_count(rows.len()));
-    let lines = lines_addition(backend, order.ids, plan)?;
-    let parts = allocations_addition(backend, order.ids.order_id, order.county_code, rows);
-    Ok([(head, 1), (lines, line_count), (parts, part_count)])
+    Ok([
+        head_addition(backend, order, plan, debts_before),
+        lines_addition(backend, order.ids, plan)?,
+        allocations_addition(backend, order.ids.order_id, order.county_code, rows.collect()),
+    ])
+}
+
+fn head_addition(
+    backend: DbBackend,
+    order: &NewOrder<'_>,
+    plan: &Plan,
+    debts_before: Option<NaiveDate>,
+) -> Change {
+    let columns = [
+        ("id", Id),
+        ("county_code", Text),
+        ("number", Text),
+        ("institution_id", Id),
+        ("policy", Text),
+        ("amount_fen", Integer),
+        ("placed_by", Id),
+        ("placed_at", Time),
+        ("hold_expires_at", Time),
+        ("payment_mode", Text),
+    ];
+    let row = vec![
+        db::set_id(order.ids.order_id),
+        json!(order.county_code),
+        json!(order.number),
+        db::set_id(order.request.institution_id),
+        json!(order.request.policy.as_str()),
+        json!(plan.amount().get()),
+        db::set_id(order.placed_by),
+        db::set_time(order.placed_at),
+        db::set_time(order.hold_expires_at),
+        json!(order.request.payment_mode.as_str()),
+        json!(debts_before),
+    ];
+    let names = columns.map(|(name, _)| name).join(", ");
+    let columns: Vec<_> = columns.into_iter().chain([("debts_before", Date)]).collect();
+    let sql = format!(
+        "insert into purchase_order ({names}, state, version) select {names}, 'placed', 1 from ({}) as head where {}",
+        db::set_rows(backend, "$1", &columns),
+        late::owes_nothing("head.institution_id", "head.debts_before")
+    );
+    Change::adding(sql, vec![row])
 }
 
 fn lines_addition(backend: DbBackend, ids: &PlacedIds, plan: &Plan) -> Outcome<Change> {
     let columns = [
+        ("order_id", Id),
         ("id", Id),
         ("line_no", Integer),
         ("product_id", Id),
@@ -142,6 +173,7 @@ fn lines_addition(backend: DbBackend, ids: &PlacedIds, plan: &Plan) -> Outcome<C
     for (index, (planned, (line_id, _))) in plan.lines.iter().zip(&ids.lines).enumerate() {
         let line = &planned.line;
         rows.push(vec![
+            db::set_id(ids.order_id),
             db::set_id(*line_id),
             json!(index + 1),
             db::set_id(line.product.id),
@@ -161,9 +193,8 @@ fn lines_addition(backend: DbBackend, ids: &PlacedIds, plan: &Plan) -> Outcome<C
     }
     let names = columns.map(|(name, _)| name).join(", ");
     let source = db::set_rows(backend, "$1", &columns);
-    let sql =
-        format!("insert into order_line (order_id, {names}) select $2, {names} from ({source}) as line");
-    Ok(Change { sql, values: vec![db::set_parameter(rows), ids.order_id.into()] })
+    let sql = format!("insert into order_line ({names}) select {names} from ({source}) as line");
+    Ok(Change::adding(sql, rows))
 }
 
 const ALLOCATION_COLUMNS: [(&str, db::ColumnType); 12] = [
@@ -216,8 +247,7 @@ pub async fn insert_allocations(
     if rows.is_empty() {
         return Ok(());
     }
-    let addition = allocations_addition(txn.get_database_backend(), order_id, county_code, rows);
-    db::change(txn, &addition.sql, addition.values).await?;
+    allocations_addition(txn.get_database_backend(), order_id, county_code, rows).send(txn).await?;
     Ok(())
 }
 
@@ -225,14 +255,16 @@ fn allocations_addition(
     backend: DbBackend,
     order_id: Uuid,
     county_code: &str,
-    rows: Vec<Vec<serde_json::Value>>,
+    mut rows: Vec<Vec<serde_json::Value>>,
 ) -> Change {
-    let names = ALLOCATION_COLUMNS.map(|(name, _)| name).join(", ");
-    let source = db::set_rows(backend, "$1", &ALLOCATION_COLUMNS);
-    let sql = format!(
-        "insert into allocation (order_id, county_code, {names}) select $2, $3, {names} from ({source}) as part"
-    );
-    Change { sql, values: vec![db::set_parameter(rows), order_id.into(), county_code.into()] }
+    for row in &mut rows {
+        row.extend([db::set_id(order_id), json!(county_code)]);
+    }
+    let columns: Vec<_> =
+        ALLOCATION_COLUMNS.into_iter().chain([("order_id", Id), ("county_code", Text)]).collect();
+    let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let source = db::set_rows(backend, "$1", &columns);
+    Change::adding(format!("insert into allocation ({names}) select {names} from ({source}) as part"), rows)
 }
 
 /// The condition that keeps a query to the orders that exist for a caller; its parameters begin at `$first`.

@@ -5,7 +5,7 @@ use std::io::Write;
 use reqwest::{Method, StatusCode};
 use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 use serde_json::json;
-use zhuxiao::db::{self, Db};
+use zhuxiao::db::{self, Change, Db};
 use zhuxiao::members::access::Role;
 
 use crate::support::databases::TestDatabase;
@@ -26,6 +26,61 @@ async fn several_processes_may_migrate_one_database_at_once() {
     let db = Db::open(&database.url, 2).await.unwrap();
     assert!(db.is_current().await.unwrap());
     db.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_written_at_once_is_written_whole_and_nobody_suffers_from_another() {
+    let database = TestDatabase::create().await;
+    let db = Db::open(&database.url, 4).await.unwrap();
+    let adding = |name: String, value: Option<i64>| {
+        let set = db::set_rows(
+            db.backend(),
+            "$1",
+            &[("name", db::ColumnType::Text), ("value", db::ColumnType::Integer)],
+        );
+        let sql = format!(
+            "insert into counter (name, value) select name, value from ({set}) as new where true
+             on conflict (name) do nothing"
+        );
+        Change::adding(sql, vec![vec![json!(name), json!(value)]])
+    };
+    db.write_at_once(vec![adding("taken".to_owned(), Some(0))], ()).await.unwrap().unwrap();
+    let mut writing = tokio::task::JoinSet::new();
+    for number in 0..24 {
+        let db = db.clone();
+        // Every fifth finds its second name taken, every seventh has a value that the table refuses.
+        let second = if number % 5 == 4 { "taken".to_owned() } else { format!("second {number}") };
+        let value = (number % 7 != 6).then_some(number);
+        let changes = vec![adding(format!("first {number}"), Some(number)), adding(second, value)];
+        writing.spawn(async move { (number, db.write_at_once(changes, ()).await) });
+    }
+    let (mut written, mut refused, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(answered) = writing.join_next().await {
+        match answered.unwrap() {
+            (number, Ok(Ok(_))) => written.push(number),
+            (number, Ok(Err(missed))) => {
+                assert_eq!(missed, 1);
+                refused.push(number);
+            }
+            (number, Err(_)) => failed.push(number),
+        }
+    }
+    for numbers in [&mut written, &mut refused, &mut failed] {
+        numbers.sort_unstable();
+    }
+    assert_eq!(refused, [4, 9, 14, 19]);
+    assert_eq!(failed, [6, 13, 20]);
+    let names: Vec<Name> = db::rows(db.reader(), "select name from counter order by name", []).await.unwrap();
+    let mut expected: Vec<String> =
+        written.iter().flat_map(|number| [format!("first {number}"), format!("second {number}")]).collect();
+    expected.push("taken".to_owned());
+    expected.sort_unstable();
+    assert_eq!(names.into_iter().map(|row| row.name).collect::<Vec<_>>(), expected);
+}
+
+#[derive(sea_orm::FromQueryResult)]
+struct Name {
+    name: String,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -9,7 +9,6 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use super::{SettlementView, Sight};
-use crate::db::Change;
 use crate::money::Fen;
 use crate::refusal::{Outcome, OverdueSettlement};
 
@@ -93,10 +92,11 @@ pub fn too_old_before(today: NaiveDate, block_days: i64) -> NaiveDate {
     today.checked_sub_days(Days::new(days)).unwrap_or(NaiveDate::MIN)
 }
 
-/// Lets a statement change nothing when the institution owes something that was due before a day.
+/// The condition that an institution owes nothing that was due before a day, for the statement of another slice: two
+/// columns of its rows. A row without the day meets it.
 #[must_use]
-pub fn unless_indebted(change: Change, institution_id: Uuid, due_before: NaiveDate) -> Change {
-    store::unless_indebted(change, institution_id, due_before)
+pub fn owes_nothing(institution_id: &str, due_before: &str) -> String {
+    store::owes_nothing(institution_id, due_before)
 }
 
 /// What an institution owes that was due before a day: the oldest settlements, and the sum over all of them.

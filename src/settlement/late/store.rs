@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 use uuid::Uuid;
 
 use super::{Receipt, Receipts};
-use crate::db::{self, Change, ColumnType};
+use crate::db::{self, ColumnType};
 use crate::money::Fen;
 use crate::refusal::OverdueSettlement;
 use crate::settlement::store::Bound;
@@ -114,13 +114,12 @@ fn stood(row: &str, came_on: &str, day: &str) -> String {
     )
 }
 
-pub fn unless_indebted(change: Change, institution_id: Uuid, due_before: NaiveDate) -> Change {
+pub fn owes_nothing(institution_id: &str, due_before: &str) -> String {
     let unpaid = is_unpaid("debt");
-    let condition = format!(
+    format!(
         "not exists (select 1 from settlement debt
-                     where debt.institution_id = $1 and debt.due_on < $2 and {unpaid})"
-    );
-    change.and(&condition, vec![institution_id.into(), due_before.into()])
+                     where debt.institution_id = {institution_id} and debt.due_on < {due_before} and {unpaid})"
+    )
 }
 
 /// The longest overdue first.
