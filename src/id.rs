@@ -41,6 +41,20 @@ impl Ids {
     }
 }
 
+/// The lowest id of a moment.
+#[must_use]
+pub fn first_of(at: DateTime<Utc>) -> Uuid {
+    let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+    Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
+}
+
+/// The millisecond an id was made in; nothing for an id of another version than 7.
+#[must_use]
+pub fn moment_of(id: Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = id.get_timestamp().filter(|_| id.get_version_num() == 7)?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
 /// A bearer token of 256 random bits in hexadecimal. The caller gets it once; only [`secret_hash`] of it is stored.
 pub fn new_secret() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; 32];
@@ -72,5 +86,15 @@ mod tests {
         assert_eq!(drawn, (0..3).map(|_| second.next(at)).collect::<Vec<_>>());
         assert_ne!(drawn[0], drawn[1]);
         assert!(drawn.iter().all(|id| id.get_version_num() == 7));
+    }
+
+    #[test]
+    fn ids_made_at_or_after_a_moment_are_not_below_its_first() {
+        let at: DateTime<Utc> = "2027-03-01T00:00:00Z".parse().unwrap();
+        let ids = Ids::Random;
+        assert!((0..100).all(|_| ids.next(at) >= first_of(at)));
+        assert!((0..100).all(|_| ids.next(at - chrono::TimeDelta::milliseconds(1)) < first_of(at)));
+        assert_eq!(moment_of(ids.next(at)), Some(at));
+        assert_eq!(moment_of(Uuid::nil()), None);
     }
 }

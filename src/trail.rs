@@ -9,6 +9,8 @@ use uuid::Uuid;
 use crate::db::{self, Change, WriteTxn};
 use crate::id::Ids;
 
+pub mod chain;
+
 /// Who acts: a signed-in person, or the service itself (sweeper, import on the command line).
 #[derive(Clone, Debug)]
 pub struct Actor {

@@ -21,6 +21,7 @@ mod m0019_payment_terms;
 mod m0020_papers;
 mod m0021_problems;
 mod m0023_counted_changes;
+mod m0024_trail_chain;
 mod sql;
 
 /// Applies every change that a database does not have yet.
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_papers::Migration),
             Box::new(m0021_problems::Migration),
             Box::new(m0023_counted_changes::Migration),
+            Box::new(m0024_trail_chain::Migration),
         ]
     }
 }

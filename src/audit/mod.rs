@@ -21,7 +21,9 @@ use crate::http::page::{Page, PageRequest};
 use crate::members::access::{Caller, CountyScope, Role};
 use crate::money::Fen;
 use crate::refusal::Outcome;
+use crate::trail::chain::{self, Break};
 
+pub use crate::trail::chain::Head;
 pub use store::{EventFilter, EventRow};
 
 /// Findings of one check at most; one systematic fault should not fill the memory.
@@ -50,6 +52,8 @@ pub struct Verdict {
     pub checks: usize,
     /// Checks that read everything, also when asked only for what was touched since a moment.
     pub whole_checks: usize,
+    /// The newest link of the chain of the audit trail; keep it elsewhere and compare it later.
+    pub head: Option<String>,
     /// The statements of which only the first [`FINDINGS_PER_CHECK_MAX`] differing rows are listed.
     pub cut: Vec<&'static str>,
 }
@@ -89,10 +93,34 @@ pub async fn verify_with(
     verdict.findings.extend(findings);
     verdict.cut.extend(cut);
     verdict.findings.extend(bank_findings(reader).await?);
-    verdict.checks += 1;
+    let breaks = chain::verify(reader, since, FINDINGS_PER_CHECK_MAX).await?;
+    verdict.findings.extend(breaks.into_iter().map(Finding::from));
+    verdict.head = chain::head(reader).await?.map(|head| head.to_string());
+    verdict.checks += 2;
     verdict.whole_checks += 1;
     progress(count, count);
     Ok(verdict)
+}
+
+/// Adds to a verdict whether the chain of the audit trail still holds a head that was kept elsewhere.
+pub async fn compare_head(reader: &Reader, kept: &Head, verdict: &mut Verdict) -> Outcome<()> {
+    verdict.findings.extend(chain::compare(reader, kept).await?.map(Finding::from));
+    verdict.checks += 1;
+    Ok(())
+}
+
+impl From<Break> for Finding {
+    fn from(of: Break) -> Self {
+        Self {
+            invariant: 8,
+            table: of.table,
+            row_id: of.row_id,
+            column: of.column,
+            stored: of.stored,
+            recomputed: of.recomputed,
+            what: of.what,
+        }
+    }
 }
 
 /// The counties whose bank tells of another balance than their books, unless somebody explained that very difference.

@@ -12,6 +12,7 @@ use super::touched::{self, Touched};
 use super::{FINDINGS_PER_CHECK_MAX, Finding};
 use crate::db::{self, ColumnType, Reader};
 use crate::http::page::PageRequest;
+use crate::id;
 use crate::members::access::RegionScope;
 
 /// One event of the trail.
@@ -47,7 +48,7 @@ pub async fn differing_rows(
     let limit = u64::try_from(FINDINGS_PER_CHECK_MAX).unwrap_or(u64::MAX).saturating_add(1);
     let values: Vec<Value> = since
         .filter(|_| check.is_narrowed())
-        .map_or_else(Vec::new, |since| vec![since.into(), touched::first_id(since).into()]);
+        .map_or_else(Vec::new, |since| vec![since.into(), id::first_of(since).into()]);
     let statement = Statement::from_sql_and_values(reader.get_database_backend(), check.sql(limit), values);
     let rows = reader.query_all_raw(statement).await.map_err(|error| {
         DbErr::Custom(format!("the check of {} that {} could not run: {error}", check.table, check.what))
@@ -140,7 +141,7 @@ pub async fn papers_after(
     let (sets, narrowed, mut values): (String, String, Vec<Value>) = match since {
         Some(since) => {
             let holds = format!("and {}", Touched::Paper.holds("p.id"));
-            (touched::sets(), holds, vec![since.into(), touched::first_id(since).into()])
+            (touched::sets(), holds, vec![since.into(), id::first_of(since).into()])
         }
         None => (String::new(), String::new(), Vec::new()),
     };

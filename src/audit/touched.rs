@@ -5,9 +5,6 @@
 //!
 //! A check narrows itself by naming the column that must be in a set. One that names none is read whole.
 
-use chrono::{DateTime, Utc};
-use uuid::{Builder, Uuid};
-
 /// A set of ids, in the statement a table of one column `id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touched {
@@ -116,14 +113,7 @@ pub fn is_narrowed(sql: &str) -> bool {
     sql.contains("(select id from touched_")
 }
 
-/// The lowest id of a moment.
-#[must_use]
-pub fn first_id(at: DateTime<Utc>) -> Uuid {
-    let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
-    Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
-}
-
-/// The sets, for a statement that takes the moment as `$1` and its [`first_id`] as `$2`. Engines compute those that the
+/// The sets, for a statement that takes the moment as `$1` and its [first id](crate::id::first_of) as `$2`. Engines compute those that the
 /// statement names, once each.
 #[must_use]
 #[expect(
@@ -259,17 +249,4 @@ fn entries() -> String {
     };
     let sources = ["settlement", "payment", "deposit_use", "payout_batch"].map(of);
     format!("select id from ledger_entry where id >= $2 union {}", sources.join(" union "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_made_at_or_after_a_moment_are_not_below_its_first() {
-        let at: DateTime<Utc> = "2027-03-01T00:00:00Z".parse().unwrap();
-        let ids = crate::id::Ids::Random;
-        assert!((0..100).all(|_| ids.next(at) >= first_id(at)));
-        assert!((0..100).all(|_| ids.next(at - chrono::TimeDelta::milliseconds(1)) < first_id(at)));
-    }
 }

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Common, Ended, migrate, say};
 use crate::app::App;
-use crate::audit::{self, FINDINGS_PER_CHECK_MAX, Finding, Verdict};
+use crate::audit::{self, FINDINGS_PER_CHECK_MAX, Finding, Head, Verdict};
 use crate::clock::{self, Clock};
 use crate::db::Db;
 use crate::id::Ids;
@@ -24,6 +24,10 @@ pub struct AuditArgs {
     /// Only what was touched since then: a day in Shanghai such as 2027-03-01, or 2027-03-01T08:00:00+08:00
     #[arg(long, value_parser = moment)]
     since: Option<DateTime<Utc>>,
+    /// A head of the audit trail that an earlier audit told and that was kept elsewhere: finds a trail that was cut or
+    /// written anew
+    #[arg(long, value_name = "NUMBER:DIGEST")]
+    head: Option<Head>,
     /// Put every difference on the problem list; without --since, also close the problems of those that are gone
     #[arg(long)]
     raise: bool,
@@ -45,11 +49,14 @@ pub async fn run(common: &Common, args: &AuditArgs) -> Result<(), Ended> {
     let settings = common.settings(Vec::new())?;
     let db = open(&settings.database_url).await?;
     let bar = progress_bar();
-    let verdict = audit::verify_with(db.reader(), args.since, |done, all| {
+    let mut verdict = audit::verify_with(db.reader(), args.since, |done, all| {
         bar.set_length(u64::try_from(all).unwrap_or(0));
         bar.set_position(u64::try_from(done).unwrap_or(0));
     })
     .await?;
+    if let Some(kept) = &args.head {
+        audit::compare_head(db.reader(), kept, &mut verdict).await?;
+    }
     bar.finish_and_clear();
     tell(common, &verdict)?;
     if args.raise {
@@ -118,6 +125,9 @@ fn line(finding: &Finding) -> String {
 fn conclude(verdict: &Verdict) -> Result<(), Ended> {
     for what in &verdict.cut {
         eprintln!("zhuxiao: more than {FINDINGS_PER_CHECK_MAX} rows differ, the rest is not listed: {what}");
+    }
+    if let Some(head) = &verdict.head {
+        eprintln!("zhuxiao: the audit trail is chained up to {head}");
     }
     if verdict.findings.is_empty() {
         eprintln!("zhuxiao: {} checks, nothing differs", verdict.checks);

@@ -18,6 +18,7 @@ use crate::problems;
 use crate::routes::routes;
 use crate::settings::{LogFormat, Settings};
 use crate::settlement::reminders;
+use crate::trail::chain;
 
 /// How long requests that have begun may take to finish after SIGTERM.
 const FINISH_SECONDS: u64 = 20;
@@ -72,8 +73,8 @@ pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output 
     Ok(served?)
 }
 
-/// Releases expired holds, raises reminders of what is due, forgets old idempotency answers and refreshes the problem
-/// list, for as long as the service runs. Every process does it; each row and each refresh is claimed once.
+/// Releases expired holds, raises reminders of what is due, forgets old idempotency answers, chains the audit trail and
+/// refreshes the problem list, for as long as the service runs. Every process does it; each row and each refresh is claimed once.
 async fn keep_house(app: App) {
     let mut pause = tokio::time::interval(Duration::from_secs(app.settings.sweep_seconds));
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -87,6 +88,9 @@ async fn keep_house(app: App) {
         }
         if let Err(failure) = idempotency::forget_old(&app).await {
             tracing::warn!(%failure, "old idempotency answers could not be forgotten");
+        }
+        if let Err(failure) = chain::sweep(&app).await {
+            tracing::warn!(%failure, "the audit trail could not be chained");
         }
         if let Err(failure) = problems::sweep(&app).await {
             tracing::warn!(%failure, "the problem list could not be refreshed");

@@ -113,24 +113,32 @@ pub async fn accept(txn: &WriteTxn, delivery_id: Uuid) -> Result<bool, DbErr> {
 
 /// Writes what was accepted and refused of lines that were not weighed before, and answers how many there were.
 pub async fn weigh_lines(txn: &WriteTxn, delivery_id: Uuid, lines: &[Weighed]) -> Result<u64, DbErr> {
-    let columns = [("id", Id), ("accepted_base", Integer), ("refused_base", Integer), ("reason", Text)];
+    // The delivery with every line: for one of them all SQLite would take its index and read the set again for each line.
+    let columns = [
+        ("id", Id),
+        ("delivery_id", Id),
+        ("accepted_base", Integer),
+        ("refused_base", Integer),
+        ("reason", Text),
+    ];
     let sql = format!(
         "update delivery_line as line set accepted_base = weighed.accepted_base,
                 refused_base = weighed.refused_base, refusal_reason = weighed.reason
          from ({}) as weighed
-         where line.id = weighed.id and line.delivery_id = $2 and line.accepted_base is null
+         where line.id = weighed.id and line.delivery_id = weighed.delivery_id and line.accepted_base is null
            and line.dispatched_base = weighed.accepted_base + weighed.refused_base",
         db::set_rows(txn.get_database_backend(), "$1", &columns)
     );
     let rows = lines.iter().map(|line| {
         vec![
             db::set_id(line.delivery_line_id),
+            db::set_id(delivery_id),
             json!(line.accepted_base),
             json!(line.refused_base),
             json!(line.refusal_reason),
         ]
     });
-    db::change(txn, &sql, [db::set_parameter(rows.collect()), delivery_id.into()]).await
+    db::change(txn, &sql, [db::set_parameter(rows.collect())]).await
 }
 
 pub async fn insert_acceptance(txn: &WriteTxn, new: &AcceptanceRow) -> Result<(), DbErr> {

@@ -17,7 +17,8 @@ use crate::numbers::{self, Series};
 use crate::orders;
 use crate::refusal::{Failure, Outcome, Refusal};
 use crate::settlement::deposits::{Reversal, balance, lock as lock_deposit};
-use crate::settlement::{Received, Targets, receipts};
+use crate::settlement::receipts::{self, Source};
+use crate::settlement::{Received, Targets};
 use crate::trail::{self, Actor, Event};
 
 pub mod api;
@@ -122,7 +123,7 @@ pub async fn book(
         reversal: None,
     };
     store::insert(txn, &payment).await?;
-    store::insert_parts(txn, id, &received).await?;
+    receipts::keep(txn, Source::Payment, id, &received).await?;
     let event = event("record_payment", &payment, None, figures(&payment, &received));
     trail::record(txn, &app.ids, now, actor, vec![event]).await?;
     Ok(payment)
@@ -182,8 +183,8 @@ pub async fn reverse(
         payment.reversal = Some(reversal);
         take_deposit_back(&txn, &payment).await?;
         matches::undo(&txn, app, &caller.actor(), &payment).await?;
-        let received = store::parts_of(&txn, id).await?;
-        receipts::unreceive(&txn, "payment", &received).await?;
+        let received = receipts::kept(&txn, Source::Payment, id).await?;
+        receipts::unreceive(&txn, Source::Payment, &received).await?;
         orders::reopen_unpaid(&txn, &received.settlement_ids()).await?;
         ledger::reverse(&txn, app, payment.entry_id, app.clock.today()).await?;
         let event = event("reverse_payment", &payment, Some(before), after);
@@ -225,13 +226,7 @@ fn entry_of(id: Uuid, payer: &store::Payer, new: &NewPayment, settled: Fen, depo
 }
 
 fn figures(payment: &PaymentView, received: &Received) -> Json {
-    let parts = received.parts.iter();
-    let parts: Vec<Json> = parts
-        .map(|part| json!({ "settlement_line_id": part.settlement_line_id, "amount_fen": part.amount }))
-        .collect();
-    let fees = received.fees.iter();
-    let fees: Vec<Json> =
-        fees.map(|fee| json!({ "settlement_id": fee.settlement_id, "amount_fen": fee.amount })).collect();
+    let (parts, fees) = receipts::figures(received);
     json!({
         "institution_id": payment.institution_id,
         "number": payment.number,

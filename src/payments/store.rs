@@ -2,19 +2,17 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
-use serde_json::json;
 use uuid::Uuid;
 
 use super::PaymentView;
 use super::matches::Match;
 use super::rules::State;
-use crate::db::{self, ColumnType, WriteTxn};
+use crate::db::{self, WriteTxn};
 use crate::http::page::PageRequest;
 use crate::members::access::RegionScope;
 use crate::money::Fen;
 use crate::refusal::{Failure, Outcome};
 use crate::settlement::deposits::Reversal;
-use crate::settlement::{FeePart, Received, ReceivedPart};
 
 const COLUMNS: &str = "payment.id, payment.county_code, payment.number, payment.institution_id,
     institution.name as institution_name, payment.amount_fen, payment.deposited_fen, payment.received_on,
@@ -162,67 +160,6 @@ pub async fn insert(txn: &WriteTxn, payment: &PaymentView) -> Result<(), DbErr> 
     ];
     db::change(txn, sql, values).await?;
     Ok(())
-}
-
-/// Writes what a payment pays: the households' lines, and fees.
-pub async fn insert_parts(txn: &WriteTxn, payment_id: Uuid, received: &Received) -> Result<(), DbErr> {
-    let columns = [
-        ("settlement_line_id", ColumnType::Uuid),
-        ("settlement_id", ColumnType::Uuid),
-        ("amount_fen", ColumnType::Integer),
-    ];
-    let sql = format!(
-        "insert into payment_part (payment_id, settlement_line_id, settlement_id, amount_fen)
-         select $2, settlement_line_id, settlement_id, amount_fen from ({}) as part",
-        db::set_rows(txn.get_database_backend(), "$1", &columns)
-    );
-    let rows = received.parts.iter().map(|part| {
-        vec![db::set_id(part.settlement_line_id), db::set_id(part.settlement_id), json!(part.amount)]
-    });
-    db::change(txn, &sql, [db::set_parameter(rows.collect()), payment_id.into()]).await?;
-    if received.fees.is_empty() {
-        return Ok(());
-    }
-    let columns = [("settlement_id", ColumnType::Uuid), ("amount_fen", ColumnType::Integer)];
-    let sql = format!(
-        "insert into payment_fee_part (payment_id, settlement_id, amount_fen)
-         select $2, settlement_id, amount_fen from ({}) as part",
-        db::set_rows(txn.get_database_backend(), "$1", &columns)
-    );
-    let rows = received.fees.iter().map(|fee| vec![db::set_id(fee.settlement_id), json!(fee.amount)]);
-    db::change(txn, &sql, [db::set_parameter(rows.collect()), payment_id.into()]).await?;
-    Ok(())
-}
-
-/// What a payment paid, in the order of lines and of settlements.
-pub async fn parts_of(connection: &impl ConnectionTrait, payment_id: Uuid) -> Result<Received, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        settlement_id: Uuid,
-        settlement_line_id: Uuid,
-        household_id: Uuid,
-        amount_fen: i64,
-    }
-    #[derive(FromQueryResult)]
-    struct FeeRow {
-        settlement_id: Uuid,
-        amount_fen: i64,
-    }
-    let sql = "select part.settlement_id, part.settlement_line_id, line.household_id, part.amount_fen
-               from payment_part part join settlement_line line on line.id = part.settlement_line_id
-               where part.payment_id = $1 order by part.settlement_line_id";
-    let rows: Vec<Row> = db::rows(connection, sql, [payment_id.into()]).await?;
-    let part = |row: Row| ReceivedPart {
-        settlement_id: row.settlement_id,
-        settlement_line_id: row.settlement_line_id,
-        household_id: row.household_id,
-        amount: Fen::new(row.amount_fen),
-    };
-    let sql =
-        "select settlement_id, amount_fen from payment_fee_part where payment_id = $1 order by settlement_id";
-    let fees: Vec<FeeRow> = db::rows(connection, sql, [payment_id.into()]).await?;
-    let fee = |row: FeeRow| FeePart { settlement_id: row.settlement_id, amount: Fen::new(row.amount_fen) };
-    Ok(Received { parts: rows.into_iter().map(part).collect(), fees: fees.into_iter().map(fee).collect() })
 }
 
 /// Marks a recorded payment as reversed; `false` when it was not recorded any more.

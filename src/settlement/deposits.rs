@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::receipts;
+use super::receipts::{self, Source};
 use super::rules::{Received, Targets};
 use crate::app::App;
 use crate::db::WriteTxn;
@@ -76,7 +76,12 @@ pub struct Reversal {
 /// Locks what decides over an institution's deposit until the transaction ends: whoever books money of the institution or
 /// looks at its deposit before using it comes one after the other. Lock it before orders, lines and accounts.
 pub async fn lock(txn: &WriteTxn, institution_id: Uuid) -> Outcome<()> {
-    Ok(receipts::lock_institution(txn, institution_id).await?)
+    lock_all(txn, &[institution_id]).await
+}
+
+/// The same for several institutions, locked in the order of their ids.
+pub async fn lock_all(txn: &WriteTxn, institution_ids: &[Uuid]) -> Outcome<()> {
+    Ok(receipts::lock_institutions(txn, institution_ids).await?)
 }
 
 /// What the institution's deposit account holds.
@@ -128,7 +133,7 @@ pub async fn apply(txn: &WriteTxn, app: &App, actor: &Actor, new: NewUse) -> Out
         reversal: None,
     };
     store::insert(txn, &view).await?;
-    store::insert_parts(txn, id, &received).await?;
+    receipts::keep(txn, Source::DepositUse, id, &received).await?;
     let event = event("use_deposit", &view, None, figures(&view, &received));
     trail::record(txn, &app.ids, now, actor, vec![event]).await?;
     Ok(Some(UsedDeposit { view, received }))
@@ -162,8 +167,8 @@ pub async fn reverse(
         return Err(Failure::Broken(format!("deposit use {id} changed under its lock")));
     }
     lock(txn, view.institution_id).await?;
-    let received = store::parts_of(txn, id).await?;
-    receipts::unreceive(txn, "deposit use", &received).await?;
+    let received = receipts::kept(txn, Source::DepositUse, id).await?;
+    receipts::unreceive(txn, Source::DepositUse, &received).await?;
     ledger::reverse(txn, app, view.entry_id, app.clock.today()).await?;
     let after = json!({ "state": "reversed", "reason": reversal.reason });
     let event = event("reverse_deposit_use", &view, Some(json!({ "state": "recorded" })), after);
@@ -183,16 +188,7 @@ pub async fn list(
 }
 
 fn figures(view: &UseView, received: &Received) -> Json {
-    let parts: Vec<Json> = received
-        .parts
-        .iter()
-        .map(|part| json!({ "settlement_line_id": part.settlement_line_id, "amount_fen": part.amount }))
-        .collect();
-    let fees: Vec<Json> = received
-        .fees
-        .iter()
-        .map(|fee| json!({ "settlement_id": fee.settlement_id, "amount_fen": fee.amount }))
-        .collect();
+    let (parts, fees) = receipts::figures(received);
     json!({
         "institution_id": view.institution_id, "number": view.number, "state": "recorded",
         "order_id": view.order_id, "used_on": view.used_on, "amount_fen": view.amount, "parts": parts,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::rules::{self, Received, Targets};
@@ -14,7 +15,7 @@ use crate::refusal::{Failure, Outcome, Refusal};
 
 mod store;
 
-pub(super) use store::lock_institution;
+pub(super) use store::lock_institutions;
 
 /// What of a line was received and not yet paid out, or a part of that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub async fn receive(
     amount: Fen,
     targets: &Targets,
 ) -> Outcome<Received> {
-    lock_institution(txn, institution_id).await?;
+    lock_institutions(txn, &[institution_id]).await?;
     let (named, open) = match targets {
         Targets::Deposit => return Ok(Received::default()),
         Targets::OldestFirst => (HashMap::new(), store::open_settlements(txn, institution_id, amount).await?),
@@ -52,13 +53,52 @@ pub async fn receive(
     Ok(received)
 }
 
-/// Takes back what [`receive`] gave to `what`. Refused when some of it was paid out to households.
-pub async fn unreceive(txn: &WriteTxn, what: &'static str, received: &Received) -> Outcome<()> {
+/// What money is received by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Payment,
+    DepositUse,
+}
+
+impl Source {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Payment => "payment",
+            Self::DepositUse => "deposit use",
+        }
+    }
+}
+
+/// Keeps what was received by a payment or by the use of a deposit: the households' lines, and fees.
+pub async fn keep(txn: &WriteTxn, by: Source, id: Uuid, received: &Received) -> Outcome<()> {
+    Ok(store::insert_parts(txn, by, id, received).await?)
+}
+
+/// The figures of what was received, for the trail.
+#[must_use]
+pub fn figures(received: &Received) -> (Vec<Json>, Vec<Json>) {
+    let parts = received.parts.iter();
+    let parts = parts
+        .map(|part| json!({ "settlement_line_id": part.settlement_line_id, "amount_fen": part.amount }))
+        .collect();
+    let fees = received.fees.iter();
+    let fees =
+        fees.map(|fee| json!({ "settlement_id": fee.settlement_id, "amount_fen": fee.amount })).collect();
+    (parts, fees)
+}
+
+/// What [`keep`] kept.
+pub async fn kept(connection: &impl ConnectionTrait, by: Source, id: Uuid) -> Outcome<Received> {
+    Ok(store::parts_of(connection, by, id).await?)
+}
+
+/// Takes back what a payment or the use of a deposit gave. Refused when some of it was paid out to households.
+pub async fn unreceive(txn: &WriteTxn, by: Source, received: &Received) -> Outcome<()> {
     if move_received(txn, received, Direction::Out).await? {
         return Ok(());
     }
     Err(Refusal::WrongState {
-        what,
+        what: by.name(),
         from: "paid out to households already".to_owned(),
         attempted: "take it back",
     }

@@ -83,6 +83,30 @@ async fn a_fee_that_was_paid_is_owed_again_when_the_payment_is_reversed() {
 }
 
 #[tokio::test]
+async fn a_deposit_pays_the_fee_after_the_households_and_gets_it_back_with_the_rest() {
+    let purse = Purse::open().await.with_fee("2").await;
+    let home = purse.households(1).await[0];
+    let mut ahead = purse.payment("101.25");
+    ahead["as_deposit"] = json!(true);
+    purse.world.post(&purse.finance, "/v1/payments", ahead).await.created();
+    let settlement = purse.sold(&[(home, 10_000)]).await;
+    let path = format!("/v1/institutions/{}/deposit/uses", purse.school);
+    let used = purse.world.post(&purse.finance, &path, json!({})).await.created();
+    assert_eq!(used["amount"], "101.25");
+    let shown = purse.settlement(settlement).await;
+    assert_eq!(figures(&shown), ["100.00", "2.00", "102.00", "101.25", "part_paid"]);
+    assert_eq!((&shown["fee_received"], purse.received_and_paid_out(home).await.0), (&json!("1.25"), 10_000));
+    assert_eq!(purse.balances().await, ["101.25", "0.00", "0.00", "0.75", "0.00"]);
+    purse.audited().await;
+    let path = format!("/v1/deposit_uses/{}/reverse", used["id"].as_str().unwrap());
+    purse.world.post(&purse.finance, &path, json!({ "reason": "used for another" })).await.ok();
+    let shown = purse.settlement(settlement).await;
+    assert_eq!((figures(&shown)[3], &shown["fee_received"]), ("0.00", &json!("0.00")));
+    assert_eq!(purse.balances().await, ["101.25", "0.00", "0.00", "102.00", "-101.25"]);
+    purse.audited().await;
+}
+
+#[tokio::test]
 async fn a_payout_takes_nothing_of_the_fee() {
     let purse = Purse::open().await.with_fee("2").await;
     let home = purse.households(1).await[0];

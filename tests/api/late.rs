@@ -211,6 +211,22 @@ async fn who_owes_longer_than_thirty_days_orders_nothing_on_credit_until_it_is_p
 }
 
 #[tokio::test]
+async fn who_owes_too_long_may_still_order_what_is_paid_ahead() {
+    let mut purse = Purse::open().await;
+    let home = purse.households(1).await[0];
+    purse.sold(&[(home, 10_000)]).await;
+    number_orders_after_those_of(&purse).await;
+    purse.later(100).await;
+    let buyer = purse.world.person(Role::Buyer, Place::Institution(purse.school)).await;
+    let mut ahead = order(&purse);
+    ahead["payment_mode"] = json!("prepaid");
+    let preview = purse.world.post(&buyer, "/v1/orders/preview", ahead.clone()).await.ok();
+    assert_eq!(preview["is_placeable"], true);
+    purse.world.post(&buyer, "/v1/orders", ahead).await.created();
+    purse.world.post(&buyer, "/v1/orders", order(&purse)).await.refused(409, "overdue_debt");
+}
+
+#[tokio::test]
 async fn the_debt_of_one_institution_does_not_keep_another_from_ordering() {
     let mut purse = Purse::open().await;
     let home = purse.households(1).await[0];

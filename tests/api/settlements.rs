@@ -9,7 +9,7 @@ use zhuxiao::members::principals::Place;
 use zhuxiao::money::{Fen, Price};
 use zhuxiao::quantity::Unit;
 use zhuxiao::refusal::{Failure, Outcome, Refusal};
-use zhuxiao::settlement::receipts::{self, PayableLine};
+use zhuxiao::settlement::receipts::{self, PayableLine, Source};
 use zhuxiao::settlement::{self, AcceptedLine, NewSettlement, Received, Settled, Targets};
 use zhuxiao::trail::Actor;
 
@@ -181,7 +181,7 @@ impl Market {
         app.db
             .write(|| async {
                 let txn = app.db.begin().await?;
-                receipts::unreceive(&txn, "payment", parts).await?;
+                receipts::unreceive(&txn, Source::Payment, parts).await?;
                 txn.commit(()).await
             })
             .await

@@ -8,6 +8,7 @@ mod papers;
 mod since;
 mod statements;
 mod swaps;
+mod trail_chain;
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
@@ -33,6 +34,8 @@ fn key_columns(table: &str) -> &'static [&'static str] {
         "deposit_use_fee_part" => &["deposit_use_id", "settlement_id"],
         "payout_part" => &["payout_id", "settlement_line_id"],
         "counter" => &["name"],
+        "trail_link" => &["number"],
+        "chained_event" => &["event_id"],
         _ => &["id"],
     }
 }

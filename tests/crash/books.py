@@ -21,6 +21,12 @@ QUERIES = {
     "payout": "select id, state from payout where state in ('paid', 'returned')",
     "unknown payout": "select id, '' from payout where unknown_since is not null and state = 'instructed'",
     "payout to retry": "select id, '' from payout where retry_allowed_at is not null",
+    "bank_statement": """select bank_statement.id, line_count, count(line.id) from bank_statement
+                         left join bank_statement_line line on line.statement_id = bank_statement.id
+                         group by bank_statement.id, line_count""",
+    "bank_statement_match": "select line_id, payment_id from bank_statement_match",
+    # To explain needs no key: it may be said twice.
+    "bank_statement_explanation": "select distinct line_id, note from bank_statement_explanation",
     "idempotency_key": "select key, '' from idempotency_key",
     "ledger_entry": """select kind || case when reverses_id is null then '' else ' reversed' end, count(*)
                        from ledger_entry where source_kind <> 'deposit_use' group by 1""",
@@ -32,7 +38,8 @@ def expected(journal):
     facts = {table: {} for table in QUERIES}
     for request in journal:
         if request.is_done:
-            facts["idempotency_key"][request.key] = ("",)
+            if request.operation not in KEYLESS:
+                facts["idempotency_key"][request.key] = ("",)
             WRITES[request.operation](facts, request, request.answer.body)
     return facts
 
@@ -101,6 +108,23 @@ def allow_payout_retry(facts, request, _body):
     facts["payout to retry"].update({payout: ("",) for payout in request.body["payout_ids"]})
 
 
+def import_bank_statement(facts, request, body):
+    lines = str(request.body.count(b"\n"))
+    facts["bank_statement"][body["statements"][0]["id"]] = (lines, lines)
+
+
+def match_bank_statement_line(facts, _request, body):
+    payment = body["payment"]
+    facts["bank_statement_match"][body["line_id"]] = (payment["id"],)
+    fen = payment["amount"].replace(".", "").lstrip("0")
+    facts["payment"][payment["id"]] = ("recorded", fen, payment["reference"])
+    post(facts, "payment")
+
+
+def explain_bank_statement_line(facts, request, body):
+    facts["bank_statement_explanation"][body["line_id"]] = (request.body["note"],)
+
+
 def post(facts, kind):
     (count,) = facts["ledger_entry"].get(kind, ("0",))
     facts["ledger_entry"][kind] = (str(int(count) + 1),)
@@ -111,9 +135,12 @@ WRITES = {
     for function in (
         place_order, confirm_order, dispatch_delivery, accept_delivery, record_payment, reverse_payment, use_deposit,
         reverse_deposit_use, make_payout_batch, approve_payout_batch, mark_payouts_unknown, record_payout_results,
-        allow_payout_retry,
+        allow_payout_retry, import_bank_statement, match_bank_statement_line, explain_bank_statement_line,
     )
 }
+
+
+KEYLESS = {"explain_bank_statement_line"}
 
 
 def differences(journal, database):

@@ -69,12 +69,13 @@ class Client:
 
 
 def all_clients(county, dice, journal):
-    """Two that trade, two that pay and take back, two that pay out."""
+    """Two that trade, two that pay and take back, two that pay out, two that bring statements of the bank."""
     steps = {}
     for number, buyer in enumerate(county.buyers):
         steps[f"trade {number}"] = trade(county, buyer, dice.fork())
         steps[f"money in {number}"] = money_in(county, county.finance[0], dice.fork())
         steps[f"money out {number}"] = money_out(county.finance[1], county.finance[2], dice.fork())
+        steps[f"bank {number}"] = bank(county, county.finance[0], dice.fork())
     return [Client(name, client, journal) for name, client in steps.items()]
 
 
@@ -160,6 +161,32 @@ def money_out(maker, approver, dice):
         if bounced:
             again = {"payout_ids": bounced, "reason": "the account is right"}
             yield Request("allow_payout_retry", maker, f"{path}/allow_retry", again)
+
+
+def bank(county, finance, dice):
+    """Brings statements of the bank and says of every line that came in whose payment it is, or that it is none."""
+    while True:
+        statement = yield Request("import_bank_statement", finance, "/v1/bank_statements", statement_of(dice))
+        statement_id = statement.answer.body["statements"][0]["id"]
+        path = f"/v1/bank_statements/{statement_id}/lines?limit=200"
+        page = yield Request("list_bank_statement_lines", finance, path, method="GET")
+        for line in page.answer.body["items"]:
+            path = f"/v1/bank_statement_lines/{line['id']}"
+            if line["state"] == "open" and dice.happens(70):
+                yield Request("match_bank_statement_line", finance, f"{path}/match", {
+                    "institution_id": dice.choice(county.buyers).institution,
+                    "as_deposit": dice.happens(25),
+                })
+            elif line["state"] == "open":
+                yield Request("explain_bank_statement_line", finance, f"{path}/explain", {"note": "interest"})
+
+
+def statement_of(dice):
+    """A table as any bank has it: some lines that came in and name nothing, and one that went out."""
+    lines = ["日期,收支,金额,对方户名,摘要"]
+    for side in ["收入"] * dice.between(1, 4) + ["支出"]:
+        lines.append(f"{today()},{side},{yuan(dice.between(1, FEN_MAX))},示范单位,货款 {uuid.UUID(int=dice.getrandbits(128))}")
+    return "\n".join(lines).encode()
 
 
 def result_of(payout, dice):

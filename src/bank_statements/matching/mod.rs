@@ -89,9 +89,7 @@ pub async fn book_exact(
     // Locked in the order of ids before what is open is read, so that nobody pays it meanwhile.
     let payers: BTreeSet<Uuid> =
         store::named(txn, county_code, &numbers).await?.values().map(|one| one.institution_id).collect();
-    for institution_id in payers {
-        deposits::lock(txn, institution_id).await?;
-    }
+    deposits::lock_all(txn, &payers.into_iter().collect::<Vec<_>>()).await?;
     let mut named = store::named(txn, county_code, &numbers).await?;
     let institution_names = names_of(&store::institutions(txn, county_code).await?);
     let fingerprints =

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::id::Ids;
 use crate::settings::Settings;
-use crate::trail::{self, Actor, Event};
+use crate::trail::{self, Actor, Event, chain};
 
 mod bank;
 mod calendar;
@@ -122,7 +122,11 @@ pub async fn prepare(settings: &Settings, wanted: Wanted, progress: Progress) ->
     let was_there = found.is_some();
     let facts = match found {
         Some(facts) => facts,
-        None => fill(&stage, wanted).await?,
+        None => {
+            let facts = fill(&stage, wanted).await?;
+            while chain::sweep(&stage.app).await? > 0 {}
+            facts
+        }
     };
     let summary = summary::compute(&stage, facts).await?;
     stage.progress.end();

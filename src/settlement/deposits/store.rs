@@ -2,15 +2,13 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
-use serde_json::json;
 use uuid::Uuid;
 
 use super::{Reversal, UseView};
-use crate::db::{self, ColumnType, WriteTxn};
+use crate::db::{self, WriteTxn};
 use crate::http::page::PageRequest;
 use crate::members::access::RegionScope;
 use crate::money::Fen;
-use crate::settlement::rules::{FeePart, Received, ReceivedPart};
 
 const COLUMNS: &str =
     "used.id, used.county_code, used.number, used.institution_id, used.order_id, used.amount_fen,
@@ -87,36 +85,6 @@ pub async fn insert(txn: &WriteTxn, used: &UseView) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Writes what a use pays: the households' lines, and fees.
-pub async fn insert_parts(txn: &WriteTxn, use_id: Uuid, received: &Received) -> Result<(), DbErr> {
-    let columns = [
-        ("settlement_line_id", ColumnType::Uuid),
-        ("settlement_id", ColumnType::Uuid),
-        ("amount_fen", ColumnType::Integer),
-    ];
-    let sql = format!(
-        "insert into deposit_use_part (deposit_use_id, settlement_line_id, settlement_id, amount_fen)
-         select $2, settlement_line_id, settlement_id, amount_fen from ({}) as part",
-        db::set_rows(txn.get_database_backend(), "$1", &columns)
-    );
-    let rows = received.parts.iter().map(|part| {
-        vec![db::set_id(part.settlement_line_id), db::set_id(part.settlement_id), json!(part.amount)]
-    });
-    db::change(txn, &sql, [db::set_parameter(rows.collect()), use_id.into()]).await?;
-    if received.fees.is_empty() {
-        return Ok(());
-    }
-    let columns = [("settlement_id", ColumnType::Uuid), ("amount_fen", ColumnType::Integer)];
-    let sql = format!(
-        "insert into deposit_use_fee_part (deposit_use_id, settlement_id, amount_fen)
-         select $2, settlement_id, amount_fen from ({}) as part",
-        db::set_rows(txn.get_database_backend(), "$1", &columns)
-    );
-    let rows = received.fees.iter().map(|fee| vec![db::set_id(fee.settlement_id), json!(fee.amount)]);
-    db::change(txn, &sql, [db::set_parameter(rows.collect()), use_id.into()]).await?;
-    Ok(())
-}
-
 /// A use of the deposit of an institution of the region, locked.
 pub async fn lock_use(txn: &WriteTxn, region: &RegionScope, id: Uuid) -> Result<Option<UseView>, DbErr> {
     let lock = if txn.get_database_backend() == DbBackend::Postgres { "for update of used" } else { "" };
@@ -135,37 +103,6 @@ pub async fn reverse(txn: &WriteTxn, id: Uuid, reversal: &Reversal) -> Result<bo
                where id = $1 and state = 'recorded'";
     let values = [id.into(), reversal.by.into(), reversal.at.into(), reversal.reason.clone().into()];
     Ok(db::change(txn, sql, values).await? == 1)
-}
-
-/// What a use paid, in the order of lines and of settlements.
-pub async fn parts_of(connection: &impl ConnectionTrait, use_id: Uuid) -> Result<Received, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        settlement_id: Uuid,
-        settlement_line_id: Uuid,
-        household_id: Uuid,
-        amount_fen: i64,
-    }
-    #[derive(FromQueryResult)]
-    struct FeeRow {
-        settlement_id: Uuid,
-        amount_fen: i64,
-    }
-    let sql = "select part.settlement_id, part.settlement_line_id, line.household_id, part.amount_fen
-               from deposit_use_part part join settlement_line line on line.id = part.settlement_line_id
-               where part.deposit_use_id = $1 order by part.settlement_line_id";
-    let rows: Vec<Row> = db::rows(connection, sql, [use_id.into()]).await?;
-    let part = |row: Row| ReceivedPart {
-        settlement_id: row.settlement_id,
-        settlement_line_id: row.settlement_line_id,
-        household_id: row.household_id,
-        amount: Fen::new(row.amount_fen),
-    };
-    let sql = "select settlement_id, amount_fen from deposit_use_fee_part
-               where deposit_use_id = $1 order by settlement_id";
-    let fees: Vec<FeeRow> = db::rows(connection, sql, [use_id.into()]).await?;
-    let fee = |row: FeeRow| FeePart { settlement_id: row.settlement_id, amount: Fen::new(row.amount_fen) };
-    Ok(Received { parts: rows.into_iter().map(part).collect(), fees: fees.into_iter().map(fee).collect() })
 }
 
 /// One row more than the page holds, newest first.

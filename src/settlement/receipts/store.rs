@@ -5,43 +5,112 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{PayableLine, Waiting};
+use super::{PayableLine, Source, Waiting};
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::money::Fen;
-use crate::settlement::rules::{OpenLine, OpenSettlement, Payable};
+use crate::settlement::rules::{FeePart, OpenLine, OpenSettlement, Payable, Received, ReceivedPart};
 
 /// Two payments of one institution are shared one after the other. New settlements of it do not wait.
-pub async fn lock_institution(txn: &WriteTxn, institution_id: Uuid) -> Result<(), DbErr> {
-    if txn.get_database_backend() != DbBackend::Postgres {
-        return Ok(());
-    }
-    let sql = "select id from institution where id = $1 for no key update";
-    db::row::<Locked>(txn, sql, [institution_id.into()]).await?;
-    Ok(())
+pub async fn lock_institutions(txn: &WriteTxn, ids: &[Uuid]) -> Result<(), DbErr> {
+    lock(txn, "institution", ids, "for no key update").await
 }
 
 /// Locks rows of lines in the order of their ids, so that two sets never wait for each other in a circle.
 pub async fn lock_lines(txn: &WriteTxn, ids: &[Uuid]) -> Result<(), DbErr> {
-    lock(txn, "settlement_line", ids).await
+    lock(txn, "settlement_line", ids, "for update").await
 }
 
 /// The same for settlements, locked after lines.
 pub async fn lock_settlements(txn: &WriteTxn, ids: &[Uuid]) -> Result<(), DbErr> {
-    lock(txn, "settlement", ids).await
+    lock(txn, "settlement", ids, "for update").await
 }
 
 #[derive(FromQueryResult)]
 struct Locked {}
 
-async fn lock(txn: &WriteTxn, table: &'static str, ids: &[Uuid]) -> Result<(), DbErr> {
+async fn lock(txn: &WriteTxn, table: &'static str, ids: &[Uuid], how: &'static str) -> Result<(), DbErr> {
     let backend = txn.get_database_backend();
     if backend != DbBackend::Postgres || ids.is_empty() {
         return Ok(());
     }
     let wanted = db::set_rows(backend, "$1", &[("id", ColumnType::Uuid)]);
-    let sql = format!("select id from {table} where id = any(array({wanted})) order by id for update");
+    let sql = format!("select id from {table} where id = any(array({wanted})) order by id {how}");
     db::rows::<Locked>(txn, &sql, [set_of(ids)]).await?;
     Ok(())
+}
+
+/// The tables of what was received, of lines and of fees, and the column that names by what.
+const fn tables(by: Source) -> (&'static str, &'static str, &'static str) {
+    match by {
+        Source::Payment => ("payment_part", "payment_fee_part", "payment_id"),
+        Source::DepositUse => ("deposit_use_part", "deposit_use_fee_part", "deposit_use_id"),
+    }
+}
+
+pub async fn insert_parts(txn: &WriteTxn, by: Source, id: Uuid, received: &Received) -> Result<(), DbErr> {
+    let (part_table, fee_table, by_column) = tables(by);
+    let backend = txn.get_database_backend();
+    let columns = [
+        ("settlement_line_id", ColumnType::Uuid),
+        ("settlement_id", ColumnType::Uuid),
+        ("amount_fen", ColumnType::Integer),
+    ];
+    let sql = format!(
+        "insert into {part_table} ({by_column}, settlement_line_id, settlement_id, amount_fen)
+         select $2, settlement_line_id, settlement_id, amount_fen from ({}) as part",
+        db::set_rows(backend, "$1", &columns)
+    );
+    let rows = received.parts.iter().map(|part| {
+        vec![db::set_id(part.settlement_line_id), db::set_id(part.settlement_id), json!(part.amount)]
+    });
+    db::change(txn, &sql, [db::set_parameter(rows.collect()), id.into()]).await?;
+    if received.fees.is_empty() {
+        return Ok(());
+    }
+    let columns = [("settlement_id", ColumnType::Uuid), ("amount_fen", ColumnType::Integer)];
+    let sql = format!(
+        "insert into {fee_table} ({by_column}, settlement_id, amount_fen)
+         select $2, settlement_id, amount_fen from ({}) as part",
+        db::set_rows(backend, "$1", &columns)
+    );
+    let rows = received.fees.iter().map(|fee| vec![db::set_id(fee.settlement_id), json!(fee.amount)]);
+    db::change(txn, &sql, [db::set_parameter(rows.collect()), id.into()]).await?;
+    Ok(())
+}
+
+/// What was received, in the order of lines and of settlements.
+pub async fn parts_of(connection: &impl ConnectionTrait, by: Source, id: Uuid) -> Result<Received, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        settlement_id: Uuid,
+        settlement_line_id: Uuid,
+        household_id: Uuid,
+        amount_fen: i64,
+    }
+    #[derive(FromQueryResult)]
+    struct FeeRow {
+        settlement_id: Uuid,
+        amount_fen: i64,
+    }
+    let (part_table, fee_table, by_column) = tables(by);
+    let sql = format!(
+        "select part.settlement_id, part.settlement_line_id, line.household_id, part.amount_fen
+         from {part_table} part join settlement_line line on line.id = part.settlement_line_id
+         where part.{by_column} = $1 order by part.settlement_line_id"
+    );
+    let rows: Vec<Row> = db::rows(connection, &sql, [id.into()]).await?;
+    let part = |row: Row| ReceivedPart {
+        settlement_id: row.settlement_id,
+        settlement_line_id: row.settlement_line_id,
+        household_id: row.household_id,
+        amount: Fen::new(row.amount_fen),
+    };
+    let sql = format!(
+        "select settlement_id, amount_fen from {fee_table} where {by_column} = $1 order by settlement_id"
+    );
+    let fees: Vec<FeeRow> = db::rows(connection, &sql, [id.into()]).await?;
+    let fee = |row: FeeRow| FeePart { settlement_id: row.settlement_id, amount: Fen::new(row.amount_fen) };
+    Ok(Received { parts: rows.into_iter().map(part).collect(), fees: fees.into_iter().map(fee).collect() })
 }
 
 /// What moves on one settlement: on its lines together, and on its fee.

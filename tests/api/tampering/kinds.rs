@@ -413,7 +413,7 @@ fn rendered(text: &str, backend: Option<DbBackend>) -> String {
 }
 
 /// Takes away what would refuse the statement, on this connection or for good.
-async fn unguard(connection: &DatabaseConnection) {
+pub async fn unguard(connection: &DatabaseConnection) {
     let statements: &[&str] = if connection.get_database_backend() == DbBackend::Postgres {
         &[
             "set session_replication_role = replica",

@@ -46,9 +46,8 @@ pub fn measure(engine: &Engine) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let products = runtime.block_on(load(engine));
     let service = Service::start(engine);
-    let mut clients: Vec<Client> = (0..ROLES.len())
-        .map(|number| Client::open(service.address, Some(&token(number))).expect("the service listens"))
-        .collect();
+    // One after the other: the service closes a connection that rests for a minute.
+    let mut clients: Vec<Client> = (0..ROLES.len()).map(|number| client_of(&service, number)).collect();
     println!("\n| money of {HOUSEHOLDS} households | time | most memory so far |\n|---|---:|---:|");
     let told = |what: &str, taken: Duration| {
         println!("| {what} | {} ms | {} MiB |", millis(taken), service.most_resident_mib());
@@ -59,6 +58,7 @@ pub fn measure(engine: &Engine) {
         &format!("settle an acceptance of {LOTS_EACH} households, median of {ORDERS}"),
         accepted[accepted.len() / 2],
     );
+    clients = (0..ROLES.len()).map(|number| client_of(&service, number)).collect();
     let owed = format!("{}.00", HOUSEHOLDS * 30);
     let payment = json!({
         "institution_id": id_text("02", 1), "amount": owed, "received_on": Clock::System.today(), "reference": "all of it",
@@ -68,6 +68,10 @@ pub fn measure(engine: &Engine) {
     told(&format!("share one payment over {HOUSEHOLDS} lines"), taken);
     pay_out(&mut clients, &told);
     check(engine, &told);
+}
+
+fn client_of(service: &Service, number: usize) -> Client {
+    Client::open(service.address, Some(&token(number))).expect("the service listens")
 }
 
 /// Orders one product of all its households, and delivers and accepts it: how long the acceptance took.
