@@ -82,6 +82,7 @@ pub async fn verify_with(
     let mut verdict = Verdict { checks: count, whole_checks, ..Verdict::default() };
     for (done, check) in checks.iter().enumerate() {
         progress(done, count);
+        tracing::debug!(table = check.table, what = check.what, "checking");
         let (findings, is_cut) = store::differing_rows(reader, check, since).await?;
         verdict.findings.extend(findings);
         if is_cut {
@@ -89,10 +90,12 @@ pub async fn verify_with(
         }
     }
     progress(checks.len(), count);
+    tracing::debug!("checking what papers say");
     let (findings, cut) = contents::differing(reader, since).await?;
     verdict.findings.extend(findings);
     verdict.cut.extend(cut);
     verdict.findings.extend(bank_findings(reader).await?);
+    tracing::debug!("checking the chain of the audit trail");
     let breaks = chain::verify(reader, since, FINDINGS_PER_CHECK_MAX).await?;
     verdict.findings.extend(breaks.into_iter().map(Finding::from));
     verdict.head = chain::head(reader).await?.map(|head| head.to_string());

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::serve::log_to_stderr;
 use super::{Common, Ended, migrate, say};
 use crate::app::App;
 use crate::audit::{self, FINDINGS_PER_CHECK_MAX, Finding, Head, Verdict};
@@ -14,6 +15,7 @@ use crate::clock::{self, Clock};
 use crate::db::Db;
 use crate::id::Ids;
 use crate::problems::{self, Refreshed};
+use crate::settings::Settings;
 
 /// Checks run one after another, so more readers than one would idle.
 const CONNECTIONS: u32 = 1;
@@ -47,6 +49,9 @@ fn moment(text: &str) -> Result<DateTime<Utc>, String> {
 /// Audits the database of the settings: nothing differs is exit 0, anything else exit 3.
 pub async fn run(common: &Common, args: &AuditArgs) -> Result<(), Ended> {
     let settings = common.settings(Vec::new())?;
+    if settings.log != Settings::default().log {
+        log_to_stderr(&settings);
+    }
     let db = open(&settings.database_url).await?;
     let bar = progress_bar();
     let mut verdict = audit::verify_with(db.reader(), args.since, |done, all| {

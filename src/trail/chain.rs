@@ -27,44 +27,42 @@ const LINKS_MAX: usize = 20;
 /// Links read at a time.
 const LINKS_READ: u64 = 8;
 
-/// An event may become visible so long after others that were made later, as its transaction took longer. What turns up
-/// behind the links after that was put in.
-const LATE: TimeDelta = TimeDelta::hours(1);
+/// An event may become visible so long after others that were made later, as its transaction took longer. Every sweep
+/// looks that far back; what turns up behind the links after that was put in.
+const LATE: TimeDelta = TimeDelta::minutes(10);
 
 /// Chains what no link holds yet, and answers how many events that were. Any number of processes may do it.
 pub async fn sweep(app: &App) -> Outcome<usize> {
+    let now = app.clock.now();
+    let last = store::last_chained(app.db.reader()).await?;
+    let mut from = last.map_or(Uuid::nil(), |last| settled_before(last, now));
     let mut chained = 0_usize;
     for _ in 0..LINKS_MAX {
-        let added = link(app).await?;
+        let Some((added, last)) = link(app, from).await? else { break };
         chained = chained.saturating_add(added);
-        if added < EVENTS_MAX {
-            break;
-        }
+        from = last;
     }
     Ok(chained)
 }
 
-/// One link. Nothing is chained when another process was first.
-async fn link(app: &App) -> Outcome<usize> {
-    let reader = app.db.reader();
+/// Chains events from an id on by one link, and answers how many and the last of them. Nothing is chained when there is
+/// none or another process was first.
+async fn link(app: &App, from: Uuid) -> Outcome<Option<(usize, Uuid)>> {
+    let (reader, now) = (app.db.reader(), app.clock.now());
     // The head before the events: a link that comes between takes the number, and this one adds nothing.
     let before = store::head(reader).await?.unwrap_or_else(Head::beginning);
-    let now = app.clock.now();
-    let from = store::last_chained(reader).await?.map_or(Uuid::nil(), |last| settled_before(last, now));
     let events: Vec<(Uuid, String)> = store::unchained(reader, from, EVENTS_MAX)
         .await?
         .iter()
         .map(|event| (event.id, rules::event_digest(event)))
         .collect();
-    if events.is_empty() {
-        return Ok(0);
-    }
+    let Some((last, _)) = events.last() else { return Ok(None) };
     let number = before.number.saturating_add(1);
     let digests = events.iter().map(|(_, digest)| digest.as_str());
     let link = Head { number, digest: rules::link_digest(&before.digest, number, digests) };
     let additions = store::additions(app.db.backend(), &link, &events, now);
     let written = app.db.write_at_once(additions.into(), ()).await?;
-    Ok(if written.is_ok() { events.len() } else { 0 })
+    Ok(written.is_ok().then_some((events.len(), *last)))
 }
 
 /// The newest link: print it, keep it elsewhere, and compare it later.
