@@ -120,14 +120,7 @@ pub async fn prepare(settings: &Settings, wanted: Wanted, progress: Progress) ->
     };
     let found = found(&stage.app, settings).await?;
     let was_there = found.is_some();
-    let facts = match found {
-        Some(facts) => facts,
-        None => {
-            let facts = fill(&stage, wanted).await?;
-            while chain::sweep(&stage.app).await? > 0 {}
-            facts
-        }
-    };
+    let facts = if let Some(facts) = found { facts } else { fill_and_chain(&stage, wanted).await? };
     let summary = summary::compute(&stage, facts).await?;
     stage.progress.end();
     stage.app.db.close().await?;
@@ -164,6 +157,13 @@ async fn found(app: &App, settings: &Settings) -> Result<Option<Facts>, Ended> {
         "{} holds data that is not the demo's; name an empty database with --database-url",
         shown(settings)
     )))
+}
+
+/// Fills the database and chains the trail of it, as the service would have done meanwhile.
+async fn fill_and_chain(stage: &Stage, wanted: Wanted) -> Result<Facts, Ended> {
+    let facts = fill(stage, wanted).await?;
+    while chain::sweep(&stage.app).await? > 0 {}
+    Ok(facts)
 }
 
 /// Fills the county and plays its year.

@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn every_field_counts() {
         let digest = event_digest(&event());
-        let changes: [fn(&mut EventFields); 12] = [
+        let edits: [fn(&mut EventFields); 12] = [
             |event| event.id = Uuid::from_u128(9),
             |event| event.county_code = None,
             |event| event.at += chrono::TimeDelta::microseconds(1),
@@ -269,10 +269,10 @@ mod tests {
             |event| event.after = Some(json!({ "state": "recorded", "parts": [], "amount_fen": 5 })),
             |event| event.request_id = Some(String::new()),
         ];
-        for (field, change) in changes.into_iter().enumerate() {
-            let mut changed = event();
-            change(&mut changed);
-            assert_ne!(event_digest(&changed), digest, "field {field}");
+        for (field, edit) in edits.into_iter().enumerate() {
+            let mut edited = event();
+            edit(&mut edited);
+            assert_ne!(event_digest(&edited), digest, "field {field}");
         }
     }
 

@@ -125,19 +125,20 @@ pub fn additions(
 ) -> [Change; 2] {
     use ColumnType::{Integer, Text, Time, Uuid as Id};
 
-    let head = [("number", Integer), ("event_count", Integer), ("digest", Text), ("chained_at", Time)];
+    let link_columns =
+        [("number", Integer), ("event_count", Integer), ("digest", Text), ("chained_at", Time)];
     // `where true`: without it SQLite takes `on` for the condition of a join.
     let add_head = format!(
         "insert into trail_link (number, event_count, digest, chained_at)
          select number, event_count, digest, chained_at from ({}) as link where true on conflict do nothing",
-        db::set_rows(backend, "$1", &head)
+        db::set_rows(backend, "$1", &link_columns)
     );
     let row = vec![json!(link.number), json!(events.len()), json!(link.digest), db::set_time(now)];
-    let held = [("event_id", Id), ("link_number", Integer), ("position", Integer), ("digest", Text)];
+    let event_columns = [("event_id", Id), ("link_number", Integer), ("position", Integer), ("digest", Text)];
     let add_events = format!(
         "insert into chained_event (event_id, link_number, position, digest)
          select event_id, link_number, position, digest from ({}) as held where true on conflict do nothing",
-        db::set_rows(backend, "$1", &held)
+        db::set_rows(backend, "$1", &event_columns)
     );
     let rows = events.iter().zip(1_u64..).map(|((id, digest), position)| {
         vec![db::set_id(*id), json!(link.number), json!(position), json!(digest)]
@@ -151,14 +152,14 @@ pub async fn links_after(
     number: i64,
     limit: u64,
 ) -> Result<Vec<Link>, DbErr> {
-    let sql = "select number, event_count, digest from trail_link where number > $1 order by number limit $2";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     #[derive(FromQueryResult)]
     struct Row {
         number: i64,
         event_count: i64,
         digest: String,
     }
+    let sql = "select number, event_count, digest from trail_link where number > $1 order by number limit $2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = db::rows::<Row>(connection, sql, [number.into(), limit.into()]).await?;
     let link = |row: Row| Link {
         head: Head { number: row.number, digest: row.digest },
