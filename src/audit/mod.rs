@@ -62,6 +62,9 @@ pub struct Verdict {
 pub const BANK_AGREES: &str =
     "the bank's balance is what escrow holds, but for what stands on one side alone";
 
+/// What the chain of the audit trail must be.
+const CHAIN_HOLDS: &str = "the audit trail is as it was chained";
+
 /// Recomputes every invariant that the database can show, and answers the rows that differ.
 pub async fn verify(reader: &Reader) -> Outcome<Vec<Finding>> {
     Ok(verify_with(reader, None, |_, _| {}).await?.findings)
@@ -97,6 +100,9 @@ pub async fn verify_with(
     verdict.findings.extend(bank_findings(reader).await?);
     tracing::debug!("checking the chain of the audit trail");
     let breaks = chain::verify(reader, since, FINDINGS_PER_CHECK_MAX).await?;
+    if breaks.len() >= FINDINGS_PER_CHECK_MAX {
+        verdict.cut.push(CHAIN_HOLDS);
+    }
     verdict.findings.extend(breaks.into_iter().map(Finding::from));
     verdict.head = chain::head(reader).await?.map(|head| head.to_string());
     verdict.checks += 2;

@@ -113,8 +113,8 @@ pub fn is_narrowed(sql: &str) -> bool {
     sql.contains("(select id from touched_")
 }
 
-/// The sets, for a statement that takes the moment as `$1` and its [first id](crate::id::first_of) as `$2`. Engines compute those that the
-/// statement names, once each.
+/// The sets, for a statement that takes the moment as `$1` and its [first id](crate::id::first_of) as `$2`. Engines
+/// compute those that the statement names, once each.
 #[must_use]
 #[expect(
     clippy::too_many_lines,

@@ -74,7 +74,8 @@ pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output 
 }
 
 /// Releases expired holds, raises reminders of what is due, forgets old idempotency answers, chains the audit trail and
-/// refreshes the problem list, for as long as the service runs. Every process does it; each row and each refresh is claimed once.
+/// refreshes the problem list, for as long as the service runs. Every process does it; each row and each refresh is
+/// claimed once.
 async fn keep_house(app: App) {
     let mut pause = tokio::time::interval(Duration::from_secs(app.settings.sweep_seconds));
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

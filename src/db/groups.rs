@@ -339,6 +339,22 @@ mod tests {
         assert_eq!(joined[0].expected(), 2);
     }
 
+    #[tokio::test]
+    async fn whoever_comes_when_too_many_wait_is_asked_to_come_back() {
+        let groups = Groups::of(DatabaseConnection::default());
+        {
+            let mut queue = groups.queue.lock().unwrap();
+            queue.sending = SENDING_MAX;
+            for _ in 0..WAITING_MAX {
+                let (done, _) = oneshot::channel();
+                queue.waiting.push_back(Member { changes: Vec::new(), done });
+            }
+        }
+        let refused = groups.write(vec![change("a", &[1])]).await.unwrap_err();
+        assert!(matches!(refused, Failure::Refused(Refusal::Busy { .. })), "{refused}");
+        assert_eq!(groups.queue.lock().unwrap().waiting.len(), WAITING_MAX);
+    }
+
     #[test]
     fn a_group_is_of_one_kind_and_the_rest_waits() {
         let groups = Groups::of(DatabaseConnection::default());

@@ -194,8 +194,8 @@ impl CandidateRow {
     }
 }
 
-/// Moves stock of several lots in one statement, rows locked in id order. `false`
-/// when a lot has not got what the movement needs, or must be on sale and is not: roll back then.
+/// Moves stock of several lots in one statement, rows locked in id order. `false` when a lot has not got what the
+/// movement needs, or must be on sale and is not: roll back then.
 pub async fn shift(txn: &WriteTxn, shifts: &[Shift], must_be_on_sale: bool) -> Result<bool, DbErr> {
     if shifts.is_empty() {
         return Ok(true);

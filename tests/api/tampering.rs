@@ -136,6 +136,23 @@ async fn the_command_ends_with_three_and_names_the_row_once_a_gram_was_changed()
 }
 
 #[tokio::test]
+async fn the_command_compares_a_head_that_was_kept_elsewhere() {
+    let world = chain::books().await;
+    while zhuxiao::trail::chain::sweep(&world.app).await.unwrap() > 0 {}
+    let (code, stdout, _) = audited(world.database_url(), &["--json"]);
+    let verdict: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let head = verdict["head"].as_str().unwrap();
+    assert_eq!((code, audited(world.database_url(), &["--head", head]).0), (Some(0), Some(0)));
+    let another = format!("9999:{}", head.split_once(':').unwrap().1);
+    let (code, stdout, stderr) = audited(world.database_url(), &["--head", &another]);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stdout.starts_with("invariant 8, trail_link, 9999, digest, stored nothing"), "{stdout}");
+    let (code, _, stderr) = audited(world.database_url(), &["--head", "9999"]);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("number:digest"), "{stderr}");
+}
+
+#[tokio::test]
 async fn the_command_puts_what_it_found_on_the_problem_list_when_asked_to() {
     let world = chain::books().await;
     world.execute("update lot set held_base = held_base + 1 where held_base > 0", Vec::new()).await;

@@ -58,8 +58,6 @@ impl Check {
     /// and its first id.
     #[must_use]
     pub fn sql(&self, limit: u64) -> String {
-        // All rows are compared: the inner limit is none. Without it SQLite expects the outer one to end the reading soon,
-        // makes no index for what the rows are compared with, and reads that once for each of them.
         let columns = |shape: &dyn Fn(usize, &Pair) -> String, joint: &str| {
             let parts: Vec<String> =
                 self.pairs.iter().enumerate().map(|(position, pair)| shape(position, pair)).collect();
@@ -71,6 +69,8 @@ impl Check {
             columns(&|at, _| format!("cast(s{at} as text) as s{at}, cast(r{at} as text) as r{at}"), ", ");
         let differs = columns(&|at, _| format!("s{at} is distinct from r{at}"), " or ");
         let sets = if self.is_narrowed() { touched::sets() } else { String::new() };
+        // The inner limit is none. Without it SQLite expects the outer one to end the reading soon, makes no index for what
+        // the rows are compared with, and reads that once for each of them.
         format!(
             "{sets} select row_id, {told} from (select {} as row_id, {compared} from {} limit {}) as compared
              where {differs} order by row_id limit {limit}",
@@ -113,16 +113,13 @@ fn as_claimed(row: &str, claim: &str, columns: &[&'static str]) -> Vec<Pair> {
 }
 
 /// A query of what the trail says was written: for every item of `items` (a join that names it `item`) in the events
-/// about `subject_kind`, its id and the given figures. `mark` is a member that only the right items have. It is read once,
-/// not for each row that is compared: an event of a delivery may have thousands of items.
+/// about `subject_kind`, its id and the given figures. `mark` is a member that only the right items have.
 fn claims(dialect: Dialect, subject_kind: &str, items: &str, figures: &[&str], mark: &str) -> String {
     let figures: Vec<String> =
         figures.iter().map(|name| format!("{} as {name}", integer("item.value", name))).collect();
     format!(
-        "with told as materialized (
-             select {} as id, {} from audit_event event {items}
-             where event.subject_kind = '{subject_kind}' and {} is not null and {})
-         select * from told",
+        "select {} as id, {} from audit_event event {items}
+         where event.subject_kind = '{subject_kind}' and {} is not null and {}",
         dialect.id("item.value", "id"),
         figures.join(", "),
         integer("item.value", mark),
