@@ -1,15 +1,18 @@
 //! What every operation is handed: the database, the cache, the clock, where ids and numbers come from, the settings.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sea_orm::DbErr;
 
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::http::outbound::Outbound;
 use crate::id::{Ids, secret_hash};
 use crate::idempotency::InFlight;
 use crate::ledger::export::Exports;
+use crate::members::one_time_codes::sms::SmsGateway;
 use crate::members::passwords::Hashing;
 use crate::members::sealed::Keys;
 use crate::numbers::Numbers;
@@ -26,6 +29,8 @@ pub struct App {
     pub in_flight: InFlight,
     pub hashing: Hashing,
     pub keys: Keys,
+    pub outbound: Outbound,
+    pub sms: SmsGateway,
     pub exports: Exports,
     pub settings: Arc<Settings>,
 }
@@ -37,6 +42,8 @@ pub enum StartError {
     Database(#[from] DbErr),
     #[error("setting redis_url: {0}")]
     Redis(#[from] redis::RedisError),
+    #[error("encrypted connections cannot be made: {0}")]
+    Tls(String),
 }
 
 impl App {
@@ -49,6 +56,8 @@ impl App {
             }
             None => Cache::memory(),
         };
+        let outbound = Outbound::new(settings.outbound(), Duration::from_secs(settings.outbound_seconds_max))
+            .map_err(|error| StartError::Tls(error.to_string()))?;
         Ok(Self {
             db,
             cache,
@@ -61,6 +70,12 @@ impl App {
                 settings.keys.as_deref(),
                 crate::cli::migrate::sqlite_path(&settings.database_url),
             ),
+            sms: SmsGateway::of(
+                settings.sms_url.as_deref(),
+                settings.sms_token_file.clone(),
+                outbound.clone(),
+            ),
+            outbound,
             exports: Exports::default(),
             settings: Arc::new(settings),
         })

@@ -32,6 +32,10 @@ pub enum Refusal {
     NotSignedIn,
     /// The caller's role does not do this.
     NotAllowed,
+    /// The caller's role needs a second factor, and none is in force.
+    SecondFactorMissing,
+    /// The password was given by somebody else or is too old.
+    PasswordExpired,
     /// Does not exist, or not for this caller. Names the kind of thing, such as "order".
     NotFound(&'static str),
     SignInFailed,

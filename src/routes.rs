@@ -11,6 +11,7 @@ use poem_openapi::{LicenseObject, OpenApiService, ServerObject, Tags};
 use crate::app::App;
 use crate::cli::metrics::Recorder;
 use crate::http::edge::{BodyLimit, Edge};
+use crate::http::peer::Peers;
 use crate::http::problem::Problem;
 use crate::{
     audit, bank_statements, deliveries, ledger, lots, members, orders, papers, payments, payouts, problems,
@@ -22,6 +23,8 @@ use crate::{
 pub enum Tag {
     /// Signing in and out.
     Sessions,
+    /// Those who sign in.
+    People,
     /// The region tree.
     Regions,
     /// Families that offer produce, their statuses and survey visits.
@@ -72,7 +75,13 @@ pub fn service(app: &App) -> OpenApiService<Apis, ()> {
 
 /// All endpoint groups of the contract, in its order.
 pub type Apis = (
-    members::sessions::api::Api,
+    (
+        members::sessions::api::Api,
+        members::one_time_codes::api::Api,
+        members::second_factors::api::Api,
+        members::api_keys::api::Api,
+        members::principals::api::Api,
+    ),
     regions::api::Api,
     (
         members::households::api::Api,
@@ -100,7 +109,13 @@ pub type Apis = (
 
 fn apis(app: &App) -> Apis {
     (
-        members::sessions::api::Api(app.clone()),
+        (
+            members::sessions::api::Api(app.clone()),
+            members::one_time_codes::api::Api(app.clone()),
+            members::second_factors::api::Api(app.clone()),
+            members::api_keys::api::Api(app.clone()),
+            members::principals::api::Api(app.clone()),
+        ),
         regions::api::Api(app.clone()),
         (
             members::households::api::Api(app.clone()),
@@ -156,6 +171,7 @@ pub fn routes(app: &App, recorder: Recorder) -> BoxEndpoint<'static, Response> {
         .with(BodyLimit { bytes: settings.body_bytes_max, upload_bytes: settings.upload_bytes_max })
         .with(Compression::new())
         .with(Edge { request_seconds_max: settings.request_seconds_max })
+        .with(Peers { proxies: settings.trusted_proxies.clone() })
         .boxed()
 }
 
@@ -163,7 +179,10 @@ pub fn routes(app: &App, recorder: Recorder) -> BoxEndpoint<'static, Response> {
 /// operation can forget it. Signing in and previewing change nothing that is shown.
 async fn drop_cached_answers<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
     let path = request.uri().path();
-    let shows_nothing = path.starts_with("/v1/sessions") || path.ends_with("/preview");
+    let shows_nothing = ["/v1/sessions", "/v1/one_time_codes", "/v1/me", "/v1/api_keys", "/v1/principals"]
+        .iter()
+        .any(|own| path.starts_with(own))
+        || path.ends_with("/preview");
     let is_write = !request.method().is_safe() && !shows_nothing;
     let app = request.data::<App>().cloned();
     let response = endpoint.call(request).await?.into_response();

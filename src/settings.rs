@@ -6,6 +6,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::http::outbound;
+use crate::http::peer::Proxies;
+use crate::members::one_time_codes::sms;
+
 /// The database when nothing is set.
 pub const DEFAULT_DATABASE_URL: &str = "sqlite://data/zhuxiao.db?mode=rwc";
 
@@ -37,7 +41,26 @@ pub struct Settings {
     pub upload_bytes_max: usize,
     pub hold_minutes: i64,
     pub sweep_seconds: u64,
+    /// A session ends so long after it began, however much it is used.
     pub session_hours: i64,
+    /// A session ends so long after it was last used.
+    pub session_idle_minutes: i64,
+    /// Officers, finance, auditors and administrators need a second factor.
+    pub totp_required: bool,
+    /// Characters of a password at least.
+    pub password_chars_min: usize,
+    /// Kinds of characters of a password at least, of lower case, upper case, digits and others. ASVS 5.0 forbids such a rule,
+    /// assessments after GB/T 22239 ask for three.
+    pub password_kinds_min: usize,
+    /// Passwords older than this must be changed; 0 is never. ASVS 5.0 forbids such a rule, assessments after GB/T 22239 ask
+    /// for 90.
+    pub password_days_max: i64,
+    /// The proxies whose `X-Forwarded-For` is believed: addresses and networks, separated by commas.
+    pub trusted_proxies: Proxies,
+    /// Where text messages are posted as JSON; `log:` writes them into the log, for whoever develops. None are sent without.
+    pub sms_url: Option<String>,
+    /// A file with the token that the gateway wants as a bearer.
+    pub sms_token_file: Option<PathBuf>,
     /// Lots that spoil within so many days of the needed-by date are shared first.
     pub spoils_within_days: i64,
     /// Candidate lots read for one order line at most.
@@ -57,12 +80,39 @@ pub struct Settings {
     pub problem_minutes: i64,
     /// The whole audit runs this often, and what it finds becomes problems.
     pub audit_hours: i64,
+    /// Failed sign-ins of one account within the window.
     pub sign_in_tries_max: u64,
+    /// Failed sign-ins of one peer within the window.
+    pub sign_in_peer_tries_max: u64,
     pub sign_in_window_seconds: u64,
+    /// Webhooks and gateways may be called over `http`: for development and tests.
+    pub outbound_plain_http: bool,
+    /// Sockets that are called though they are not on the public internet, or on another port than 80 and 443, such as
+    /// `10.1.2.3:8443`, separated by commas.
+    pub outbound_allowed: Sockets,
+    /// The longest that one call to somebody else's address takes.
+    pub outbound_seconds_max: u64,
     /// Passwords hashed at the same time; the rest wait their turn.
     pub password_hashes_parallel: usize,
     /// Memory of one password hash. OWASP's floor for Argon2id with two passes is 19 MiB.
     pub password_hash_kib: u32,
+}
+
+/// Addresses with ports, written as one text with commas between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Sockets(pub Vec<SocketAddr>);
+
+impl TryFrom<String> for Sockets {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let read = parts.map(|part| {
+            part.parse().map_err(|_| format!("{part} is no address with a port, such as 10.1.2.3:8443"))
+        });
+        read.collect::<Result<_, _>>().map(Self)
+    }
 }
 
 /// How log lines are written.
@@ -99,6 +149,14 @@ impl Default for Settings {
             hold_minutes: 30,
             sweep_seconds: 10,
             session_hours: 12,
+            session_idle_minutes: 30,
+            totp_required: true,
+            password_chars_min: 12,
+            password_kinds_min: 1,
+            password_days_max: 0,
+            trusted_proxies: Proxies::default(),
+            sms_url: None,
+            sms_token_file: None,
             spoils_within_days: 7,
             candidates_max: 20_000,
             payment_days: 30,
@@ -109,7 +167,11 @@ impl Default for Settings {
             problem_minutes: 10,
             audit_hours: 24,
             sign_in_tries_max: 5,
+            sign_in_peer_tries_max: 20,
             sign_in_window_seconds: 900,
+            outbound_plain_http: false,
+            outbound_allowed: Sockets::default(),
+            outbound_seconds_max: 15,
             password_hashes_parallel: 1,
             password_hash_kib: 19_456,
         }
@@ -117,6 +179,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What may be called besides the public internet.
+    #[must_use]
+    pub fn outbound(&self) -> outbound::Policy {
+        outbound::Policy { plain_http: self.outbound_plain_http, allowed: self.outbound_allowed.0.clone() }
+    }
+
     /// Reads `zhuxiao.toml` (or the file named by `file`), then the environment, then `flags` as
     /// (setting, value) pairs.
     pub fn load(file: Option<&str>, flags: Vec<(&'static str, String)>) -> Result<Self, SettingError> {
@@ -152,6 +220,21 @@ impl Settings {
         ensure((1..=1_440).contains(&self.hold_minutes), "hold_minutes", "between 1 and 1440")?;
         ensure((1..=3_600).contains(&self.sweep_seconds), "sweep_seconds", "between 1 and 3600")?;
         ensure((1..=720).contains(&self.session_hours), "session_hours", "between 1 and 720")?;
+        ensure(
+            (1..=43_200).contains(&self.session_idle_minutes),
+            "session_idle_minutes",
+            "between 1 and 43200",
+        )?;
+        ensure((8..=64).contains(&self.password_chars_min), "password_chars_min", "between 8 and 64")?;
+        ensure((1..=4).contains(&self.password_kinds_min), "password_kinds_min", "between 1 and 4")?;
+        ensure((0..=3_650).contains(&self.password_days_max), "password_days_max", "between 0 and 3650")?;
+        let is_gateway =
+            |url: &String| url == sms::LOG || url.starts_with("https://") || url.starts_with("http://");
+        ensure(
+            self.sms_url.as_ref().is_none_or(is_gateway),
+            "sms_url",
+            "begin it with https://, or write log:",
+        )?;
         ensure((1..=60).contains(&self.payment_days), "payment_days", "between 1 and 60")?;
         ensure((0..=365).contains(&self.overdue_block_days), "overdue_block_days", "between 0 and 365")?;
         let is_account = |digits: &String| {
@@ -176,7 +259,9 @@ impl Settings {
         ensure((1_024..=16 << 20).contains(&self.body_bytes_max), "body_bytes_max", "1 KiB to 16 MiB")?;
         ensure((1_024..=100 << 20).contains(&self.upload_bytes_max), "upload_bytes_max", "1 KiB to 100 MiB")?;
         ensure(self.sign_in_tries_max >= 1, "sign_in_tries_max", "at least 1")?;
+        ensure(self.sign_in_peer_tries_max >= 1, "sign_in_peer_tries_max", "at least 1")?;
         ensure(self.sign_in_window_seconds >= 1, "sign_in_window_seconds", "at least 1")?;
+        ensure((1..=15).contains(&self.outbound_seconds_max), "outbound_seconds_max", "between 1 and 15")?;
         ensure((1..=64).contains(&self.password_hashes_parallel), "password_hashes_parallel", "1 to 64")?;
         ensure((1_024..=1 << 20).contains(&self.password_hash_kib), "password_hash_kib", "1024 to 1048576")?;
         Ok(self)

@@ -1,4 +1,4 @@
-//! The audit trail: who wrote what, for whom, before and after, in the transaction of the write itself.
+//! The audit trail: who wrote what, for whom, from where, before and after, in the transaction of the write itself.
 //! Rows are only added. Personal data in the clear never goes into `before` or `after`.
 
 use chrono::{DateTime, Utc};
@@ -17,13 +17,15 @@ pub struct Actor {
     pub principal_id: Option<Uuid>,
     pub role: &'static str,
     pub request_id: Option<String>,
+    /// The address the request came from.
+    pub peer: Option<String>,
 }
 
 impl Actor {
     /// The service acting by itself.
     #[must_use]
     pub const fn service(role: &'static str) -> Self {
-        Self { principal_id: None, role, request_id: None }
+        Self { principal_id: None, role, request_id: None, peer: None }
     }
 }
 
@@ -82,6 +84,7 @@ pub fn addition(
             json!(event.before.map(|before| before.to_string())),
             json!(event.after.map(|after| after.to_string())),
             json!(actor.request_id),
+            json!(actor.peer),
         ]
     });
     let columns = [
@@ -97,13 +100,14 @@ pub fn addition(
         ("before_text", Text),
         ("after_text", Text),
         ("request_id", Text),
+        ("peer", Text),
     ];
     let json = if backend == DbBackend::Postgres { "::jsonb" } else { "" };
     let sql = format!(
         "insert into audit_event (id, county_code, at, actor_id, actor_role, household_id, action, subject_kind,
-                                  subject_id, before_json, after_json, request_id)
+                                  subject_id, before_json, after_json, request_id, peer)
          select id, county_code, at, actor_id, actor_role, household_id, action, subject_kind, subject_id,
-                before_text{json}, after_text{json}, request_id
+                before_text{json}, after_text{json}, request_id, peer
          from ({}) as event",
         db::set_rows(backend, "$1", &columns)
     );

@@ -25,6 +25,8 @@ pub struct Model {
     pub after_json: Option<Json>,
     #[sea_orm(column_type = "Text")]
     pub request_id: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub peer: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -2,6 +2,7 @@
 
 pub mod acceptance;
 pub mod allocation;
+pub mod api_key;
 pub mod audit_event;
 pub mod bank_statement;
 pub mod bank_statement_explanation;
@@ -26,6 +27,7 @@ pub mod ledger_account;
 pub mod ledger_entry;
 pub mod ledger_posting;
 pub mod lot;
+pub mod one_time_code;
 pub mod order_line;
 pub mod pairing;
 pub mod paper;
@@ -47,6 +49,7 @@ pub mod product;
 pub mod purchase_order;
 pub mod reference_price;
 pub mod region;
+pub mod second_factor;
 pub mod session;
 pub mod settlement;
 pub mod settlement_line;

@@ -12,7 +12,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub account: String,
     #[sea_orm(column_type = "Text")]
-    pub password_hash: String,
+    pub password_hash: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub role: String,
     #[sea_orm(column_type = "Text")]
@@ -23,6 +23,12 @@ pub struct Model {
     pub region_code: Option<String>,
     pub is_active: bool,
     pub created_at: DateTimeUtc,
+    pub password_changed_at: Option<DateTimeUtc>,
+    pub must_change_password: bool,
+    #[sea_orm(column_type = "Text")]
+    pub phone_sealed: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub phone_fingerprint: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -39,6 +39,8 @@ pub struct AuditEvent {
     pub after: Option<serde_json::Value>,
     /// The request that wrote it.
     pub request_id: Option<String>,
+    /// The address it came from.
+    pub peer: Option<String>,
 }
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Audit")]
@@ -83,6 +85,7 @@ impl From<EventRow> for AuditEvent {
             before: row.before_json,
             after: row.after_json,
             request_id: row.request_id,
+            peer: row.peer,
         }
     }
 }

@@ -29,6 +29,7 @@ pub struct EventRow {
     pub before_json: Option<serde_json::Value>,
     pub after_json: Option<serde_json::Value>,
     pub request_id: Option<String>,
+    pub peer: Option<String>,
 }
 
 /// Which events are asked for.
@@ -107,7 +108,7 @@ pub async fn list_events(
     values.push(i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX).into());
     let sql = format!(
         "select id, at, actor_id, actor_role, household_id, action, subject_kind, subject_id, before_json, after_json,
-                request_id
+                request_id, peer
          from audit_event where {} order by id desc limit ${}",
         conditions.join(" and "),
         values.len()

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::id::Ids;
 use crate::members::access::{RegionScope, Role};
+use crate::members::households;
 use crate::members::principals::{self, NewPrincipal, Place};
 use crate::trail::Actor;
 
@@ -47,6 +48,12 @@ pub struct CreateArgs {
     /// County of a helper, buyer, approver or household, such as 341823
     #[arg(long)]
     county: Option<String>,
+    /// Phone that one-time codes are sent to; helpers and households sign in with it
+    #[arg(long)]
+    phone: Option<String>,
+    /// They have no password and sign in with one-time codes alone
+    #[arg(long, requires = "phone")]
+    no_password: bool,
     /// File that holds the password [default: the first line of stdin]
     #[arg(long)]
     password_file: Option<PathBuf>,
@@ -61,6 +68,7 @@ enum RoleName {
     Officer,
     Finance,
     Auditor,
+    Security,
     Admin,
 }
 
@@ -74,6 +82,7 @@ impl From<RoleName> for Role {
             RoleName::Officer => Self::Officer,
             RoleName::Finance => Self::Finance,
             RoleName::Auditor => Self::Auditor,
+            RoleName::Security => Self::Security,
             RoleName::Admin => Self::Admin,
         }
     }
@@ -85,11 +94,17 @@ pub async fn run(common: &Common, command: AdminCommand) -> Result<(), Ended> {
     let settings = common.settings(Vec::new())?;
     super::migrate::prepare(&settings.database_url).await?;
     let app = App::open(settings, Clock::System, Ids::default()).await?;
-    let password = read_password(args.password_file.as_deref()).await?;
+    let password = match args.no_password {
+        true => None,
+        false => Some(read_password(args.password_file.as_deref()).await?),
+    };
+    let phone = args.phone.as_deref().map(households::phone).transpose();
+    let phone = phone.map_err(|reason| Ended::Refused(format!("--phone: {reason}")))?;
     let (place, county_code) = place(&args)?;
     let new = NewPrincipal {
         account: args.account,
         password,
+        phone,
         display_name: args.name,
         role: args.role.into(),
         place,
@@ -111,7 +126,7 @@ fn place(args: &CreateArgs) -> Result<(Place, Option<String>), Ended> {
             args.county.clone(),
         )),
         Role::Helper => Ok((Place::Pairings, Some(args.county.clone().ok_or_else(|| missing("--county"))?))),
-        Role::Officer | Role::Finance | Role::Auditor | Role::Admin => {
+        Role::Officer | Role::Finance | Role::Auditor | Role::Security | Role::Admin => {
             let code = args.region.as_ref().ok_or_else(|| missing("--region"))?;
             let region = RegionScope::of(code);
             let county = region.code.get(..6).filter(|county| !county.ends_with("00")).map(str::to_owned);

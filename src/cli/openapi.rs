@@ -12,7 +12,8 @@ use crate::id::Ids;
 use crate::settings::Settings;
 
 /// Operations that need no sign-in. An operation that is neither here nor secured fails the contract test.
-pub const PUBLIC_OPERATIONS: [&str; 3] = ["create_session", "list_public_lots", "get_public_progress"];
+pub const PUBLIC_OPERATIONS: [&str; 4] =
+    ["create_session", "create_one_time_code", "list_public_lots", "get_public_progress"];
 
 /// Prints the contract.
 pub async fn run() -> Result<(), Ended> {

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::http::listener::Bounded;
 use crate::id::Ids;
 use crate::idempotency;
+use crate::members::one_time_codes;
 use crate::orders;
 use crate::problems;
 use crate::routes::routes;
@@ -73,7 +74,7 @@ pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output 
     Ok(served?)
 }
 
-/// Releases expired holds, raises reminders of what is due, forgets old idempotency answers, chains the audit trail and
+/// Releases expired holds, raises reminders of what is due, forgets old idempotency answers and one-time codes, chains the audit trail and
 /// refreshes the problem list, for as long as the service runs. Every process does it; each row and each refresh is
 /// claimed once.
 async fn keep_house(app: App) {
@@ -89,6 +90,9 @@ async fn keep_house(app: App) {
         }
         if let Err(failure) = idempotency::forget_old(&app).await {
             tracing::warn!(%failure, "old idempotency answers could not be forgotten");
+        }
+        if let Err(failure) = one_time_codes::forget_old(&app).await {
+            tracing::warn!(%failure, "old one-time codes could not be forgotten");
         }
         if let Err(failure) = chain::sweep(&app).await {
             tracing::warn!(%failure, "the audit trail could not be chained");

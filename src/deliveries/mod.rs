@@ -203,7 +203,7 @@ pub async fn list(
 
 /// A delivery with the lines the caller sees; without any it does not exist for them.
 pub async fn find(app: &App, caller: &Caller, delivery_id: Uuid) -> Outcome<DeliveryView> {
-    if caller.role == Role::Admin {
+    if caller.role.is_administration() {
         return Err(Refusal::NotAllowed.into());
     }
     let reader = app.db.reader();
@@ -270,7 +270,7 @@ async fn reachable(
     caller: &Caller,
     order_id: Uuid,
 ) -> Outcome<(OrderFacts, Vec<AllocationFacts>)> {
-    if caller.role == Role::Admin {
+    if caller.role.is_administration() {
         return Err(Refusal::NotAllowed.into());
     }
     let found = orders::for_delivery(connection, order_id).await?;

@@ -44,6 +44,14 @@ pub enum Versioned<T: ToJSON> {
     ),
 }
 
+/// Gone, or done with nothing to say.
+#[derive(Debug, ApiResponse)]
+pub enum Deleted {
+    /// Done.
+    #[oai(status = 204)]
+    Deleted,
+}
+
 /// A step that takes effect at most once.
 #[derive(Debug, ApiResponse)]
 pub enum Done<T: ToJSON> {

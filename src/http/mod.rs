@@ -5,6 +5,8 @@ pub mod body;
 pub mod edge;
 pub mod imports;
 pub mod listener;
+pub mod outbound;
 pub mod page;
+pub mod peer;
 pub mod problem;
 pub mod scalars;

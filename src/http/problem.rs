@@ -133,13 +133,23 @@ impl From<Refusal> for Problem {
                 Self::of(401, "not_signed_in", "Sign in at POST /v1/sessions and send the token as a bearer.")
             }
             Refusal::NotAllowed => Self::of(403, "not_allowed", "Your role does not do this."),
+            Refusal::SecondFactorMissing => Self::of(
+                403,
+                "second_factor_missing",
+                "Your role needs a second factor. Set one up at POST /v1/me/second_factor, then confirm it.",
+            ),
+            Refusal::PasswordExpired => Self::of(
+                403,
+                "password_expired",
+                "Choose a password of your own at PUT /v1/me/password, then go on.",
+            ),
             Refusal::NotFound(what) => {
                 Self::of(404, "not_found", format!("There is no such {what} for you."))
             }
             Refusal::SignInFailed => Self::of(
                 401,
                 "sign_in_failed",
-                "Account and password do not match. Check both and try again.",
+                "Account, password and code do not match. Check them and try again.",
             ),
             Refusal::TooManyAttempts { retry_after_seconds } => Self::TooManyRequests(
                 body(429, "too_many_attempts", "Too many tries. Wait, then try again."),

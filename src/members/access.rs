@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::http::edge::current_request_id;
+use crate::http::peer::current_peer;
 use crate::http::problem::Problem;
-use crate::members::sessions;
+use crate::members::{api_keys, sessions};
 use crate::refusal::Refusal;
 use crate::trail::Actor;
 
@@ -26,11 +27,14 @@ pub enum Role {
     Officer,
     Finance,
     Auditor,
+    /// 安全管理员: lets people in, keeps them out, takes lost second factors.
+    Security,
+    /// 系统管理员: makes people and gives them roles.
     Admin,
 }
 
 impl Role {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Household,
         Self::Helper,
         Self::Buyer,
@@ -38,6 +42,7 @@ impl Role {
         Self::Officer,
         Self::Finance,
         Self::Auditor,
+        Self::Security,
         Self::Admin,
     ];
 
@@ -51,8 +56,30 @@ impl Role {
             Self::Officer => "officer",
             Self::Finance => "finance",
             Self::Auditor => "auditor",
+            Self::Security => "security",
             Self::Admin => "admin",
         }
+    }
+
+    /// Officers, finance, auditors and administrators belong to a region.
+    #[must_use]
+    pub const fn belongs_to_region(self) -> bool {
+        match self {
+            Self::Officer | Self::Finance | Self::Auditor | Self::Security | Self::Admin => true,
+            Self::Household | Self::Helper | Self::Buyer | Self::Approver => false,
+        }
+    }
+
+    /// Those who see a region sign in with a second factor besides their password.
+    #[must_use]
+    pub const fn needs_second_factor(self) -> bool {
+        self.belongs_to_region()
+    }
+
+    /// Administrators look after the system and its people, and see nothing of its business.
+    #[must_use]
+    pub const fn is_administration(self) -> bool {
+        matches!(self, Self::Security | Self::Admin)
     }
 
     /// Reads the name stored in the database.
@@ -151,6 +178,34 @@ pub struct Caller {
     pub scope: Scope,
     /// Six digits; the county whose rows the caller writes. `None` only for administrators above counties.
     pub county_code: Option<String>,
+    pub reach: Reach,
+}
+
+/// How far a session or a key reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Everything that the role may do.
+    Whole,
+    /// Only what makes it whole; the refusal says what is missing.
+    Unfinished(Refusal),
+    /// Only what a key was made for.
+    Scopes(Vec<api_keys::Scope>),
+}
+
+impl Reach {
+    /// Refuses a request that is out of reach.
+    fn check(&self, path: &str, is_safe: bool) -> Result<(), Refusal> {
+        let is_own = ["/v1/me", "/v1/sessions"]
+            .iter()
+            .any(|own| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+        match self {
+            Self::Whole => Ok(()),
+            Self::Unfinished(_) if is_own => Ok(()),
+            Self::Unfinished(missing) => Err(missing.clone()),
+            Self::Scopes(scopes) if scopes.iter().any(|scope| scope.covers(path, is_safe)) => Ok(()),
+            Self::Scopes(_) => Err(Refusal::NotAllowed),
+        }
+    }
 }
 
 impl Caller {
@@ -187,6 +242,7 @@ impl Caller {
             principal_id: Some(self.principal_id),
             role: self.role.as_str(),
             request_id: current_request_id(),
+            peer: current_peer(),
         }
     }
 }
@@ -208,7 +264,10 @@ async fn check(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
     let app = request
         .data::<App>()
         .ok_or_else(|| Problem::of(500, "internal_error", "The service is not set up."))?;
-    sessions::caller_of(app, &bearer.token).await.map_err(|failure| Problem::from(failure).into())
+    let caller = sessions::caller_of(app, &bearer.token).await.map_err(Problem::from)?;
+    let is_safe = request.method().is_safe();
+    caller.reach.check(request.original_uri().path(), is_safe).map_err(Problem::from)?;
+    Ok(caller)
 }
 
 #[cfg(test)]

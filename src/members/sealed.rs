@@ -39,6 +39,10 @@ pub enum Sealed {
     StatementAccount,
     /// Of whoever paid or was paid.
     StatementLineAccount,
+    /// The phone that somebody signs in with.
+    PrincipalPhone,
+    /// What codes of a second factor are made of; the row is the principal's.
+    SecondFactorSecret,
 }
 
 /// What a fingerprint is of, so that those of different things are never equal.
@@ -46,6 +50,8 @@ pub enum Sealed {
 pub enum Fingerprint {
     BankAccount,
     StatementLine,
+    SignInPhone,
+    OneTimeCode,
 }
 
 /// The keys, read from their file on first need.
@@ -90,6 +96,8 @@ impl Sealed {
             Self::PayoutBatchDebtorAccount => "payout_batch.debtor_account",
             Self::StatementAccount => "bank_statement.account",
             Self::StatementLineAccount => "bank_statement_line.payer_account",
+            Self::PrincipalPhone => "principal.phone",
+            Self::SecondFactorSecret => "second_factor.secret",
         };
         format!("{column}:{row}")
     }
@@ -132,6 +140,8 @@ impl Keys {
         mac.update(match of {
             Fingerprint::BankAccount => b"bank_account:",
             Fingerprint::StatementLine => b"bank_statement_line:",
+            Fingerprint::SignInPhone => b"sign_in_phone:",
+            Fingerprint::OneTimeCode => b"one_time_code:",
         });
         mac.update(text.as_bytes());
         Ok(hex::encode(mac.finalize().into_bytes()))

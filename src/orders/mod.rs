@@ -206,7 +206,7 @@ pub async fn list(
 
 /// One order with its lines; its allocations are a list of their own.
 pub async fn get(app: &App, caller: &Caller, order_id: Uuid) -> Outcome<OrderView> {
-    if caller.role == Role::Admin {
+    if caller.role.is_administration() {
         return Err(Refusal::NotAllowed.into());
     }
     if !READERS.contains(&caller.role) {
@@ -222,7 +222,7 @@ pub async fn list_allocations(
     order_id: Uuid,
     page: PageRequest,
 ) -> Outcome<Page<AllocationView>> {
-    if caller.role == Role::Admin {
+    if caller.role.is_administration() {
         return Err(Refusal::NotAllowed.into());
     }
     let (reader, today) = (app.db.reader(), app.clock.today());

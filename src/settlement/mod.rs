@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::db::WriteTxn;
 use crate::http::page::{Page, PageRequest};
 use crate::ledger::{self, AccountKey, AccountKind, NewEntry};
-use crate::members::access::{Caller, CountyScope, RegionScope, Role, Scope};
+use crate::members::access::{Caller, CountyScope, RegionScope, Scope};
 use crate::money::{Fen, Price};
 use crate::numbers::{self, Series};
 use crate::quantity::Measure;
@@ -237,7 +237,7 @@ fn day_of(app: &App, as_of: Option<NaiveDate>) -> Result<NaiveDate, Refusal> {
 }
 
 fn sight_of(app: &App, caller: &Caller) -> Result<Sight, Refusal> {
-    if caller.role == Role::Admin {
+    if caller.role.is_administration() {
         return Err(Refusal::NotAllowed);
     }
     Ok(match &caller.scope {

@@ -18,111 +18,125 @@ use arranged::{FOREIGN, NEIGHBOUR, OWN, Side, add_other_county, kilos};
 /// What each role gets about what exists for it: `yes`, `no` (403 `not_allowed`) or `hidden` (404 `not_found`).
 /// Nobody gets 401 everywhere but at the operations marked `public`, which are the same for all.
 const EXPECTED: &str = "
-operation                household helper buyer  approver officer finance auditor admin
-create_session           public
-list_public_lots         public
-get_public_progress      public
-list_sessions            yes       yes    yes    yes      yes     yes     yes     yes
-delete_current_session   yes       yes    yes    yes      yes     yes     yes     yes
-delete_session           yes       yes    yes    yes      yes     yes     yes     yes
-get_me                   yes       yes    yes    yes      yes     yes     yes     yes
-list_regions             yes       yes    yes    yes      yes     yes     yes     yes
-get_region               yes       yes    yes    yes      yes     yes     yes     yes
-list_households          yes       yes    no     no       yes     yes     yes     no
-create_household         no        no     no     no       yes     no      no      no
-import_households        no        no     no     no       yes     no      no      no
-get_household            yes       yes    no     no       yes     yes     yes     no
-update_household         yes       yes    no     no       yes     no      no      no
-change_household_status  no        no     no     no       yes     no      no      no
-record_survey_visit      no        yes    no     no       yes     no      no      no
-list_institutions        no        no     yes    yes      yes     yes     yes     no
-create_institution       no        no     no     no       yes     no      no      no
-get_institution          no        no     yes    yes      yes     yes     yes     no
-update_institution       no        no     no     no       yes     no      no      no
-list_cooperatives        no        no     no     no       yes     yes     yes     no
-create_cooperative       no        no     no     no       yes     no      no      no
-add_cooperative_member   no        no     no     no       yes     no      no      no
-remove_cooperative_member no       no     no     no       yes     no      no      no
-list_pairings            yes       yes    no     no       yes     yes     yes     no
-create_pairing           no        no     no     no       yes     no      no      no
-end_pairing              no        no     no     no       yes     no      no      no
-list_products            yes       yes    yes    yes      yes     yes     yes     yes
-create_product           no        no     no     no       yes     no      no      no
-get_product              yes       yes    yes    yes      yes     yes     yes     yes
-edit_product             no        no     no     no       yes     no      no      no
-list_reference_prices    yes       yes    yes    yes      yes     yes     yes     yes
-create_reference_price   no        no     no     no       yes     no      no      no
-list_lots                yes       yes    yes    yes      yes     no      yes     no
-offer_lot                yes       yes    no     no       yes     no      no      no
-import_lots              no        no     no     no       yes     no      no      no
-get_lot                  yes       yes    yes    yes      yes     no      yes     no
-edit_lot                 yes       yes    no     no       yes     no      no      no
-withdraw_lot             yes       yes    no     no       yes     no      no      no
-list_orders              no        no     yes    yes      yes     yes     yes     no
-place_order              no        no     yes    yes      no      no      no      no
-preview_order            no        no     yes    yes      no      no      no      no
-get_order                hidden    hidden yes    yes      yes     yes     yes     no
-list_allocations         yes       yes    yes    yes      yes     yes     yes     no
-cancel_order             no        no     yes    yes      no      no      no      no
-confirm_order            no        no     no     yes      no      no      no      no
-rate_order               no        no     yes    yes      no      no      no      no
-list_deliveries          yes       yes    yes    yes      yes     yes     yes     no
-dispatch_delivery        yes       yes    no     no       yes     no      no      no
-get_delivery             yes       yes    yes    yes      yes     yes     yes     no
-accept_delivery          no        no     yes    yes      no      no      no      no
-list_settlements         yes       yes    yes    yes      yes     yes     yes     no
-get_settlement           yes       yes    yes    yes      yes     yes     yes     no
-create_fee_rate          no        no     no     no       no      yes     no      no
-list_fee_rates           no        no     yes    yes      yes     yes     yes     no
-create_payment_term      no        no     no     no       no      yes     no      no
-list_payment_terms       no        no     yes    yes      yes     yes     yes     no
-list_payment_reminders   no        no     yes    yes      yes     yes     yes     no
-list_payments            no        no     yes    yes      yes     yes     yes     no
-record_payment           no        no     no     no       no      yes     no      no
-reverse_payment          no        no     no     no       no      yes     no      no
-list_bank_statements     no        no     no     no       no      yes     yes     no
-import_bank_statement    no        no     no     no       no      yes     no      no
-list_bank_statement_lines no       no     no     no       no      yes     yes     no
-get_deposit              no        no     yes    yes      no      yes     yes     no
-use_deposit              no        no     no     no       no      yes     no      no
-list_deposit_uses        no        no     yes    yes      no      yes     yes     no
-reverse_deposit_use      no        no     no     no       no      yes     no      no
-list_match_candidates    no        no     no     no       no      yes     yes     no
-match_bank_statement_line no       no     no     no       no      yes     no      no
-explain_bank_statement_line no     no     no     no       no      yes     no      no
-list_payout_batches      no        no     no     no       yes     yes     yes     no
-make_payout_batch        no        no     no     no       no      yes     no      no
-get_payout_batch         no        no     no     no       yes     yes     yes     no
-list_payouts             no        no     no     no       yes     yes     yes     no
-list_left_out_households no        no     no     no       yes     yes     yes     no
-approve_payout_batch     no        no     no     no       no      yes     no      no
-record_payout_results    no        no     no     no       no      yes     no      no
-list_papers              yes       yes    yes    yes      yes     yes     yes     no
-issue_paper              no        no     no     no       no      yes     no      no
-get_paper                hidden    hidden yes    yes      yes     yes     yes     no
-get_paper_file           hidden    hidden yes    yes      yes     yes     yes     no
-print_paper              hidden    hidden yes    yes      yes     yes     yes     no
-get_invoice_data         no        no     yes    yes      yes     yes     yes     no
-get_monthly_statement    no        no     yes    yes      yes     yes     yes     no
-get_payout_file          no        no     no     no       no      yes     no      no
-import_payout_results    no        no     no     no       no      yes     no      no
-mark_payouts_unknown     no        no     no     no       no      yes     no      no
-allow_payout_retry       no        no     no     no       no      yes     no      no
-list_ledger_accounts     no        no     no     no       no      yes     yes     no
-list_ledger_postings     no        no     no     no       no      yes     yes     no
-get_ledger_entry         no        no     no     no       no      yes     yes     no
-export_ledger            no        no     no     no       no      yes     yes     no
-report_sales             no        no     no     no       yes     yes     yes     no
-report_coverage          no        no     no     no       yes     yes     yes     no
-report_income            no        no     no     no       yes     yes     yes     no
-report_reconciliation    no        no     no     no       yes     yes     yes     no
-report_unsold            no        no     no     no       yes     yes     yes     no
-report_overdue           no        no     no     no       yes     yes     yes     no
-list_problems            no        no     no     no       yes     yes     yes     no
-raise_problem            no        no     no     no       yes     yes     no      no
-get_problem              no        no     no     no       yes     yes     yes     no
-close_problem            no        no     no     no       yes     yes     no      no
-list_audit_events        no        no     no     no       no      no      yes     no
+operation                   household helper    buyer     approver  officer   finance   auditor   security  admin
+create_session              public
+create_one_time_code        public
+list_public_lots            public
+get_public_progress         public
+list_sessions               yes       yes       yes       yes       yes       yes       yes       yes       yes
+delete_current_session      yes       yes       yes       yes       yes       yes       yes       yes       yes
+delete_all_sessions         yes       yes       yes       yes       yes       yes       yes       yes       yes
+delete_session              yes       yes       yes       yes       yes       yes       yes       yes       yes
+get_me                      yes       yes       yes       yes       yes       yes       yes       yes       yes
+begin_second_factor         yes       yes       yes       yes       yes       yes       yes       yes       yes
+confirm_second_factor       yes       yes       yes       yes       yes       yes       yes       yes       yes
+change_password             yes       yes       yes       yes       yes       yes       yes       yes       yes
+create_api_key              no        no        yes       yes       no        no        no        no        no
+list_api_keys               no        no        yes       yes       no        no        no        no        no
+delete_api_key              no        no        yes       hidden    no        no        no        no        no
+create_principal            no        no        no        no        no        no        no        no        yes
+list_principals             no        no        no        no        no        no        no        yes       yes
+change_role                 no        no        no        no        no        no        no        no        yes
+activate_principal          no        no        no        no        no        no        no        yes       no
+deactivate_principal        no        no        no        no        no        no        no        yes       no
+reset_second_factor         no        no        no        no        no        no        no        yes       no
+list_regions                yes       yes       yes       yes       yes       yes       yes       yes       yes
+get_region                  yes       yes       yes       yes       yes       yes       yes       yes       yes
+list_households             yes       yes       no        no        yes       yes       yes       no        no
+create_household            no        no        no        no        yes       no        no        no        no
+import_households           no        no        no        no        yes       no        no        no        no
+get_household               yes       yes       no        no        yes       yes       yes       no        no
+update_household            yes       yes       no        no        yes       no        no        no        no
+change_household_status     no        no        no        no        yes       no        no        no        no
+record_survey_visit         no        yes       no        no        yes       no        no        no        no
+list_institutions           no        no        yes       yes       yes       yes       yes       no        no
+create_institution          no        no        no        no        yes       no        no        no        no
+get_institution             no        no        yes       yes       yes       yes       yes       no        no
+update_institution          no        no        no        no        yes       no        no        no        no
+list_cooperatives           no        no        no        no        yes       yes       yes       no        no
+create_cooperative          no        no        no        no        yes       no        no        no        no
+add_cooperative_member      no        no        no        no        yes       no        no        no        no
+remove_cooperative_member   no        no        no        no        yes       no        no        no        no
+list_pairings               yes       yes       no        no        yes       yes       yes       no        no
+create_pairing              no        no        no        no        yes       no        no        no        no
+end_pairing                 no        no        no        no        yes       no        no        no        no
+list_products               yes       yes       yes       yes       yes       yes       yes       yes       yes
+create_product              no        no        no        no        yes       no        no        no        no
+get_product                 yes       yes       yes       yes       yes       yes       yes       yes       yes
+edit_product                no        no        no        no        yes       no        no        no        no
+list_reference_prices       yes       yes       yes       yes       yes       yes       yes       yes       yes
+create_reference_price      no        no        no        no        yes       no        no        no        no
+list_lots                   yes       yes       yes       yes       yes       no        yes       no        no
+offer_lot                   yes       yes       no        no        yes       no        no        no        no
+import_lots                 no        no        no        no        yes       no        no        no        no
+get_lot                     yes       yes       yes       yes       yes       no        yes       no        no
+edit_lot                    yes       yes       no        no        yes       no        no        no        no
+withdraw_lot                yes       yes       no        no        yes       no        no        no        no
+list_orders                 no        no        yes       yes       yes       yes       yes       no        no
+place_order                 no        no        yes       yes       no        no        no        no        no
+preview_order               no        no        yes       yes       no        no        no        no        no
+get_order                   hidden    hidden    yes       yes       yes       yes       yes       no        no
+list_allocations            yes       yes       yes       yes       yes       yes       yes       no        no
+cancel_order                no        no        yes       yes       no        no        no        no        no
+confirm_order               no        no        no        yes       no        no        no        no        no
+rate_order                  no        no        yes       yes       no        no        no        no        no
+list_deliveries             yes       yes       yes       yes       yes       yes       yes       no        no
+dispatch_delivery           yes       yes       no        no        yes       no        no        no        no
+get_delivery                yes       yes       yes       yes       yes       yes       yes       no        no
+accept_delivery             no        no        yes       yes       no        no        no        no        no
+list_settlements            yes       yes       yes       yes       yes       yes       yes       no        no
+get_settlement              yes       yes       yes       yes       yes       yes       yes       no        no
+create_fee_rate             no        no        no        no        no        yes       no        no        no
+list_fee_rates              no        no        yes       yes       yes       yes       yes       no        no
+create_payment_term         no        no        no        no        no        yes       no        no        no
+list_payment_terms          no        no        yes       yes       yes       yes       yes       no        no
+list_payment_reminders      no        no        yes       yes       yes       yes       yes       no        no
+list_payments               no        no        yes       yes       yes       yes       yes       no        no
+record_payment              no        no        no        no        no        yes       no        no        no
+reverse_payment             no        no        no        no        no        yes       no        no        no
+list_bank_statements        no        no        no        no        no        yes       yes       no        no
+import_bank_statement       no        no        no        no        no        yes       no        no        no
+list_bank_statement_lines   no        no        no        no        no        yes       yes       no        no
+get_deposit                 no        no        yes       yes       no        yes       yes       no        no
+use_deposit                 no        no        no        no        no        yes       no        no        no
+list_deposit_uses           no        no        yes       yes       no        yes       yes       no        no
+reverse_deposit_use         no        no        no        no        no        yes       no        no        no
+list_match_candidates       no        no        no        no        no        yes       yes       no        no
+match_bank_statement_line   no        no        no        no        no        yes       no        no        no
+explain_bank_statement_line no        no        no        no        no        yes       no        no        no
+list_payout_batches         no        no        no        no        yes       yes       yes       no        no
+make_payout_batch           no        no        no        no        no        yes       no        no        no
+get_payout_batch            no        no        no        no        yes       yes       yes       no        no
+list_payouts                no        no        no        no        yes       yes       yes       no        no
+list_left_out_households    no        no        no        no        yes       yes       yes       no        no
+approve_payout_batch        no        no        no        no        no        yes       no        no        no
+record_payout_results       no        no        no        no        no        yes       no        no        no
+list_papers                 yes       yes       yes       yes       yes       yes       yes       no        no
+issue_paper                 no        no        no        no        no        yes       no        no        no
+get_paper                   hidden    hidden    yes       yes       yes       yes       yes       no        no
+get_paper_file              hidden    hidden    yes       yes       yes       yes       yes       no        no
+print_paper                 hidden    hidden    yes       yes       yes       yes       yes       no        no
+get_invoice_data            no        no        yes       yes       yes       yes       yes       no        no
+get_monthly_statement       no        no        yes       yes       yes       yes       yes       no        no
+get_payout_file             no        no        no        no        no        yes       no        no        no
+import_payout_results       no        no        no        no        no        yes       no        no        no
+mark_payouts_unknown        no        no        no        no        no        yes       no        no        no
+allow_payout_retry          no        no        no        no        no        yes       no        no        no
+list_ledger_accounts        no        no        no        no        no        yes       yes       no        no
+list_ledger_postings        no        no        no        no        no        yes       yes       no        no
+get_ledger_entry            no        no        no        no        no        yes       yes       no        no
+export_ledger               no        no        no        no        no        yes       yes       no        no
+report_sales                no        no        no        no        yes       yes       yes       no        no
+report_coverage             no        no        no        no        yes       yes       yes       no        no
+report_income               no        no        no        no        yes       yes       yes       no        no
+report_reconciliation       no        no        no        no        yes       yes       yes       no        no
+report_unsold               no        no        no        no        yes       yes       yes       no        no
+report_overdue              no        no        no        no        yes       yes       yes       no        no
+list_problems               no        no        no        no        yes       yes       yes       no        no
+raise_problem               no        no        no        no        yes       yes       no        no        no
+get_problem                 no        no        no        no        yes       yes       yes       no        no
+close_problem               no        no        no        no        yes       yes       no        no        no
+list_audit_events           no        no        no        no        no        no        yes       no        no
 ";
 
 /// The table: per operation what each role gets, or nothing for a public one.
@@ -164,7 +178,8 @@ impl Operation {
     }
 
     fn ends_sessions(&self) -> bool {
-        self.path.starts_with("/v1/sessions/")
+        let ids = ["delete_session", "delete_current_session", "delete_all_sessions", "change_password"];
+        ids.contains(&self.id.as_str())
     }
 
     /// The address of the object of a side that the operation is about.
@@ -191,6 +206,8 @@ impl Operation {
                 "payout_batches" => side.id("payout_batch"),
                 "papers" => side.id("paper"),
                 "problems" => side.id("problem"),
+                "principals" => side.id("principal"),
+                "api_keys" => side.id("api_key"),
                 "ledger" if self.path.contains("entries") => side.id("ledger_entry"),
                 "ledger" => side.id("ledger_account"),
                 _ => "",
@@ -218,6 +235,18 @@ impl Operation {
         let price = json!({ "amount": "40.00", "per": "kg" });
         let body = match self.id.as_str() {
             "create_session" => json!({ "account": side.account(Role::Officer), "password": PASSWORD }),
+            "create_one_time_code" => json!({ "phone": "13912345670", "purpose": "sign_in" }),
+            "begin_second_factor" => json!({ "password": PASSWORD }),
+            "confirm_second_factor" => json!({ "code": "000000" }),
+            "change_password" => {
+                json!({ "current_password": PASSWORD, "new_password": "another one for tests" })
+            }
+            "create_api_key" => json!({ "name": "canteen", "scopes": ["orders:write"] }),
+            "create_principal" => json!({
+                "account": "new-helper", "display_name": "新帮扶人", "role": "helper", "county": side.home.county,
+                "phone": "13912345671",
+            }),
+            "change_role" => json!({ "role": "finance" }),
             "create_household" => {
                 json!({ "village": side.home.village, "head_name": "新户", "status": "general" })
             }
@@ -293,14 +322,16 @@ impl Operation {
         .await
     }
 
-    /// Somebody asks about what a side has. What ends sessions gets one of its own to end.
+    /// Somebody asks about what a side has. What ends sessions is asked by somebody in their place.
     async fn ask_about(&self, world: &World, side: &Side, role: Role) -> Answer {
-        let (mut by, mut address) = (side.person(role).clone(), self.address(side));
-        if self.ends_sessions() {
-            let (session, person) = side.another_session(world, role).await;
-            by = person;
-            address = if self.id == "delete_session" { format!("/v1/sessions/{session}") } else { address };
+        if !self.ends_sessions() {
+            return self.ask(world, Some(side.person(role)), &self.address(side), self.body(side)).await;
         }
+        let by = side.stand_in(world, role).await;
+        let sessions = world.get(&by, "/v1/sessions").await.ok();
+        let session = sessions["items"][0]["id"].as_str().unwrap();
+        let address =
+            if self.id == "delete_session" { format!("/v1/sessions/{session}") } else { self.path.clone() };
         self.ask(world, Some(&by), &address, self.body(side)).await
     }
 }
@@ -321,7 +352,7 @@ fn hold_to(cell: &str, is_read: bool, answer: &Answer, who: &str) {
 }
 
 async fn market() -> World {
-    World::new().await.with_regions().await
+    World::with(|settings| settings.sms_url = Some("log:".to_owned())).await.with_regions().await
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn written(world: &World, county: &str, by: Option<Uuid>, count: i64) -> V
             before: None,
             after: Some(json!({ "offered_base": position })),
         };
-        let actor = Actor { principal_id: by, role: "helper", request_id: None };
+        let actor = Actor { principal_id: by, role: "helper", request_id: None, peer: None };
         let txn = world.app.db.begin().await.unwrap();
         trail::record(&txn, &world.app.ids, world.clock.now(), &actor, vec![event]).await.unwrap();
         txn.commit(()).await.unwrap();

@@ -11,7 +11,7 @@ import time
 import httpx
 
 READY_SECONDS_MAX = 30
-ROLES = {"household", "helper", "buyer", "approver", "officer", "finance", "auditor", "admin"}
+ROLES = {"household", "helper", "buyer", "approver", "officer", "finance", "auditor", "security", "admin"}
 
 
 def wait_until_ready(client: httpx.Client) -> None:

@@ -36,6 +36,7 @@ class Service:
             # A run may be longer than a hold or a session by default is.
             "ZHUXIAO_HOLD_MINUTES": "1440",
             "ZHUXIAO_SESSION_HOURS": "72",
+            "ZHUXIAO_TOTP_REQUIRED": "false",
         }
         self.process = None
 

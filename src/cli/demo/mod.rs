@@ -81,8 +81,9 @@ pub struct Prepared {
 
 /// Fills the database unless it holds a demo already, tells what it holds and serves it.
 pub async fn run(common: &Common, args: &DemoArgs) -> Result<(), Ended> {
-    let settings =
-        common.settings(args.listen.clone().map(|listen| ("listen", listen)).into_iter().collect())?;
+    let mut flags = vec![("totp_required", "false".to_owned())];
+    flags.extend(args.listen.clone().map(|listen| ("listen", listen)));
+    let settings = common.settings(flags)?;
     let wanted = Wanted { seed: args.seed, households: args.households, orders: args.orders };
     let prepared = prepare(&settings, wanted, Progress::on_stderr()).await?;
     if prepared.was_there {

@@ -9,11 +9,11 @@ use super::dice::Dice;
 use super::stage::{COUNTY, COUNTY_REGION, Stage};
 use crate::cli::Ended;
 use crate::db::WriteTxn;
-use crate::members::access::{Caller, RegionScope, Role, Scope};
+use crate::members::access::{Caller, Reach, RegionScope, Role, Scope};
 use crate::members::cooperatives::{self, NewCooperative};
 use crate::members::institutions::{self, NewInstitution};
 use crate::members::pairings::{self, NewPairing};
-use crate::members::principals::{self, NewPrincipal, Place};
+use crate::members::principals::{self, NewPrincipal, Place, Start};
 
 /// Households that are members of a cooperative, in a thousand of those of its township.
 const MEMBERS_PER_MILLE: i64 = 300;
@@ -55,14 +55,16 @@ struct Hashes(Vec<(Role, String)>);
 
 /// Makes everybody who belongs to the county as a whole.
 pub async fn make_officials(stage: &Stage) -> Result<(Caller, Caller, Caller), Ended> {
-    let hashes = Hashes::of(stage, &[Role::Officer, Role::Finance, Role::Auditor, Role::Admin]).await?;
+    let roles = [Role::Officer, Role::Finance, Role::Auditor, Role::Security, Role::Admin];
+    let hashes = Hashes::of(stage, &roles).await?;
     let county = || Place::Region(COUNTY_REGION.to_owned());
     let txn = stage.app.db.begin().await?;
     let officer = sign_up(stage, &txn, &hashes, Role::Officer, 0, "示范商务局工作人员", county()).await?;
     let finance = sign_up(stage, &txn, &hashes, Role::Finance, 0, "示范财务制单", county()).await?;
     let second = sign_up(stage, &txn, &hashes, Role::Finance, 1, "示范财务复核", county()).await?;
     sign_up(stage, &txn, &hashes, Role::Auditor, 0, "示范审计", county()).await?;
-    sign_up(stage, &txn, &hashes, Role::Admin, 0, "示范管理员", county()).await?;
+    sign_up(stage, &txn, &hashes, Role::Security, 0, "示范安全管理员", county()).await?;
+    sign_up(stage, &txn, &hashes, Role::Admin, 0, "示范系统管理员", county()).await?;
     let townships = stage.data.regions.iter().filter(|region| region.level == data::RegionLevel::Township);
     for (number, township) in townships.enumerate() {
         let place = Place::Region(township.code.clone());
@@ -185,13 +187,15 @@ async fn sign_up(
 ) -> Result<Caller, Ended> {
     let new = NewPrincipal {
         account: account_of(role, number),
-        password: password_of(role),
+        password: Some(password_of(role)),
+        phone: None,
         display_name: name.to_owned(),
         role,
         place,
         county_code: Some(COUNTY.to_owned()),
     };
-    let id = principals::insert(&stage.app, txn, &stage.actor, &new, hashes.get(role)).await?;
+    let hash = Some(hashes.get(role));
+    let id = principals::insert(&stage.app, txn, &stage.actor, &new, hash, Start::Active).await?;
     let scope = match new.place {
         Place::Household(id) => Scope::Household(id),
         Place::Institution(id) => Scope::Institution(id),
@@ -206,6 +210,7 @@ async fn sign_up(
         role,
         scope,
         county_code: new.county_code,
+        reach: Reach::Whole,
     })
 }
 

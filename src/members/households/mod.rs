@@ -22,7 +22,7 @@ mod store;
 mod table;
 
 pub use bulk::{NewHousehold, insert_many};
-pub use rules::{Status, VisitOutcome, mask_bank_account, mask_name};
+pub use rules::{Status, VisitOutcome, mask_bank_account, mask_name, phone};
 pub use store::Filter;
 pub use table::{COLUMNS, HouseholdImport, import};
 

@@ -1,22 +1,18 @@
-//! Which role belongs where, and what a password must be. Pure.
+//! Which role belongs where. Pure.
 
 use uuid::Uuid;
 
 use crate::members::access::Role;
 use crate::refusal::Refusal;
 
-/// NIST SP 800-63B asks for at least eight characters, ASVS 5.0 6.2.1 for eight and better fifteen; no rule about kinds
-/// of characters.
-const PASSWORD_CHARS_MIN: usize = 12;
-
-/// Longer passwords would only cost hashing time.
-const PASSWORD_CHARS_MAX: usize = 128;
-
 /// Somebody who is to sign in.
 #[derive(Clone, Debug)]
 pub struct NewPrincipal {
     pub account: String,
-    pub password: String,
+    /// Absent for whoever signs in with one-time codes alone.
+    pub password: Option<String>,
+    /// Digits only, see `households::phone`. One-time codes go there.
+    pub phone: Option<String>,
     pub display_name: String,
     pub role: Role,
     pub place: Place,
@@ -35,30 +31,29 @@ pub enum Place {
     Pairings,
 }
 
-/// Officers, finance, auditors and administrators belong to a region.
-fn belongs_to_region(role: Role) -> bool {
-    match role {
-        Role::Officer | Role::Finance | Role::Auditor | Role::Admin => true,
-        Role::Household | Role::Helper | Role::Buyer | Role::Approver => false,
+impl Place {
+    /// Whether somebody of a role belongs here.
+    #[must_use]
+    pub fn fits(&self, role: Role) -> bool {
+        match self {
+            Self::Household(_) => role == Role::Household,
+            Self::Institution(_) => matches!(role, Role::Buyer | Role::Approver),
+            Self::Pairings => role == Role::Helper,
+            Self::Region(_) => role.belongs_to_region(),
+        }
     }
 }
 
-/// Refuses a role in the wrong place and a password that is too short or too long.
+/// Refuses a role in the wrong place, names that are none, and somebody who could not sign in at all.
 pub fn check(new: &NewPrincipal) -> Result<(), Refusal> {
-    let fits = match (&new.place, new.role) {
-        (Place::Household(_), Role::Household)
-        | (Place::Institution(_), Role::Buyer | Role::Approver)
-        | (Place::Pairings, Role::Helper) => true,
-        (Place::Region(_), role) => belongs_to_region(role),
-        _ => false,
-    };
-    if !fits {
+    if !new.place.fits(new.role) {
         return Err(Refusal::invalid("/role", "this role does not belong there"));
     }
-    let length = new.password.chars().count();
-    if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&length) {
-        let detail = format!("must have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters");
-        return Err(Refusal::invalid("/password", detail));
+    if new.password.is_none() && new.phone.is_none() {
+        return Err(Refusal::invalid("/phone", "somebody without a password needs a phone to sign in with"));
+    }
+    if new.password.is_none() && new.role.needs_second_factor() {
+        return Err(Refusal::invalid("/password", "this role signs in with a password"));
     }
     let is_plain = |text: &str| {
         !text.trim().is_empty() && text.chars().count() <= 100 && !text.contains(char::is_control)

@@ -1,31 +1,39 @@
 //! Endpoints of sessions: sign in, sign out, who am I.
 
 use chrono::{DateTime, Utc};
-use poem::web::RemoteAddr;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use uuid::Uuid;
 
-use super::{SessionView, SignedIn};
+use super::{Credentials, SessionView, SignedIn};
 use crate::app::App;
+use crate::http::answers::Deleted;
 use crate::http::body::Body;
+use crate::http::peer::current_peer;
 use crate::http::problem::{Answer, Problem};
 use crate::members::access::{Caller, Role, Scope, Signed};
+use crate::refusal::Refusal;
 use crate::routes::Tag;
 
 /// Endpoints of sessions.
 #[derive(Debug)]
 pub struct Api(pub App);
 
-/// What signs somebody in.
+/// What signs somebody in: `account` and `password`, with a `code` of the second factor from those who have one; or `phone`
+/// and the one-time `code` that was sent to it.
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
-pub struct Credentials {
+pub struct SignIn {
     #[oai(validator(min_length = 1, max_length = 100))]
-    pub account: String,
+    pub account: Option<String>,
     #[oai(validator(min_length = 1, max_length = 200))]
-    pub password: String,
+    pub password: Option<String>,
+    #[oai(validator(min_length = 7, max_length = 20))]
+    pub phone: Option<String>,
+    /// Six digits.
+    #[oai(validator(min_length = 1, max_length = 20))]
+    pub code: Option<String>,
 }
 
 /// A fresh session.
@@ -43,6 +51,8 @@ pub struct NewSession {
 pub struct Session {
     pub id: Uuid,
     pub created_at: DateTime<Utc>,
+    /// To the minute.
+    pub last_used_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     /// Whether this request came with it.
     pub is_current: bool,
@@ -78,30 +88,21 @@ pub enum SessionCreated {
     Created(Json<NewSession>),
 }
 
-/// Done; there is nothing to say.
-#[derive(Debug, ApiResponse)]
-pub enum Deleted {
-    /// Gone.
-    #[oai(status = 204)]
-    Deleted,
-}
-
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Sessions")]
 impl Api {
     /// Sign in
     ///
     /// Answers a token, once. Too many failures for one account or from one peer are answered 429 for a while.
     #[oai(path = "/sessions", method = "post", operation_id = "create_session")]
-    async fn create_session(&self, remote: &RemoteAddr, body: Body<Credentials>) -> Answer<SessionCreated> {
-        let peer =
-            remote.as_socket_addr().map_or_else(|| "local".to_owned(), |address| address.ip().to_string());
-        let signed_in = super::sign_in(&self.0, &body.0.account, &body.0.password, &peer).await?;
+    async fn create_session(&self, body: Body<SignIn>) -> Answer<SessionCreated> {
+        let peer = current_peer().unwrap_or_default();
+        let signed_in = super::sign_in(&self.0, &credentials(body.0)?, &peer).await?;
         Ok(SessionCreated::Created(Json(signed_in.into())))
     }
 
     /// List your sessions
     ///
-    /// The live ones, newest first, at most 100.
+    /// The live ones, newest first, at most 20.
     #[oai(path = "/sessions", method = "get", operation_id = "list_sessions")]
     async fn list_sessions(&self, caller: Signed) -> Answer<Json<Sessions>> {
         let sessions = super::list(&self.0, &caller).await?;
@@ -115,6 +116,15 @@ impl Api {
     #[oai(path = "/sessions/current", method = "delete", operation_id = "delete_current_session")]
     async fn delete_current_session(&self, caller: Signed) -> Answer<Deleted> {
         super::revoke(&self.0, &caller, caller.session_id).await?;
+        Ok(Deleted::Deleted)
+    }
+
+    /// Sign out everywhere
+    ///
+    /// Ends every session of yours, this one too. Keys of your own systems stay.
+    #[oai(path = "/sessions", method = "delete", operation_id = "delete_all_sessions")]
+    async fn delete_all_sessions(&self, caller: Signed) -> Answer<Deleted> {
+        super::revoke_all(&self.0, &caller).await?;
         Ok(Deleted::Deleted)
     }
 
@@ -136,6 +146,14 @@ impl Api {
     }
 }
 
+fn credentials(body: SignIn) -> Result<Credentials, Refusal> {
+    match (body.account, body.password, body.phone, body.code) {
+        (Some(account), Some(password), None, code) => Ok(Credentials::Password { account, password, code }),
+        (None, None, Some(phone), Some(code)) => Ok(Credentials::OneTimeCode { phone, code }),
+        _ => Err(Refusal::invalid("", "send account and password, or phone and code")),
+    }
+}
+
 impl From<SignedIn> for NewSession {
     fn from(signed_in: SignedIn) -> Self {
         Self {
@@ -151,6 +169,7 @@ fn shape(session: SessionView, caller: &Caller) -> Session {
     Session {
         id: session.id,
         created_at: session.created_at,
+        last_used_at: session.last_used_at,
         expires_at: session.expires_at,
         is_current: session.id == caller.session_id,
     }

@@ -25,6 +25,7 @@ pub struct EventFields {
     pub before: Option<Json>,
     pub after: Option<Json>,
     pub request_id: Option<String>,
+    pub peer: Option<String>,
 }
 
 /// A place in the chain: the number of a link and its digest. What is printed, kept elsewhere and compared.
@@ -171,6 +172,10 @@ pub fn event_digest(event: &EventFields) -> String {
     add(json(&event.before).as_ref().map(String::as_bytes));
     add(json(&event.after).as_ref().map(String::as_bytes));
     add(event.request_id.as_ref().map(String::as_bytes));
+    // An event from before addresses were kept has the digest it was chained with.
+    if event.peer.is_some() {
+        add(event.peer.as_ref().map(String::as_bytes));
+    }
     hex::encode(digest.finalize())
 }
 
@@ -243,6 +248,7 @@ mod tests {
             before: None,
             after: Some(json!({ "state": "recorded", "parts": [{ "b": 1, "a": "茶" }], "amount_fen": 5 })),
             request_id: None,
+            peer: None,
         }
     }
 
@@ -255,7 +261,7 @@ mod tests {
     #[test]
     fn every_field_counts() {
         let digest = event_digest(&event());
-        let edits: [fn(&mut EventFields); 12] = [
+        let edits: [fn(&mut EventFields); 13] = [
             |event| event.id = Uuid::from_u128(9),
             |event| event.county_code = None,
             |event| event.at += chrono::TimeDelta::microseconds(1),
@@ -268,6 +274,7 @@ mod tests {
             |event| event.before = Some(Json::Null),
             |event| event.after = Some(json!({ "state": "recorded", "parts": [], "amount_fen": 5 })),
             |event| event.request_id = Some(String::new()),
+            |event| event.peer = Some(String::new()),
         ];
         for (field, edit) in edits.into_iter().enumerate() {
             let mut edited = event();

@@ -8,8 +8,10 @@ use uuid::Uuid;
 use super::rules::{EventFields, Head, Held, Link};
 use crate::db::{self, Change, ColumnType};
 
-const EVENT: &str = "event.id, event.county_code, event.at, event.actor_id, event.actor_role, event.household_id,
-    event.action, event.subject_kind, event.subject_id, event.before_json, event.after_json, event.request_id";
+const EVENT: &str =
+    "event.id, event.county_code, event.at, event.actor_id, event.actor_role, event.household_id,
+    event.action, event.subject_kind, event.subject_id, event.before_json, event.after_json, event.request_id,
+    event.peer";
 
 #[derive(FromQueryResult)]
 struct EventRow {
@@ -25,6 +27,7 @@ struct EventRow {
     before_json: Option<Json>,
     after_json: Option<Json>,
     request_id: Option<String>,
+    peer: Option<String>,
 }
 
 impl From<EventRow> for EventFields {
@@ -42,6 +45,7 @@ impl From<EventRow> for EventFields {
             before: row.before_json,
             after: row.after_json,
             request_id: row.request_id,
+            peer: row.peer,
         }
     }
 }

@@ -36,14 +36,21 @@ pub struct Side {
     pub home: Home,
     people: HashMap<Role, Person>,
     accounts: HashMap<Role, String>,
+    places: HashMap<Role, Place>,
     /// Ids by what they are of, such as "order".
     ids: HashMap<&'static str, String>,
 }
 
 impl Side {
     pub async fn arrange(world: &World, home: Home) -> Self {
-        let mut side = Self { home, people: HashMap::new(), accounts: HashMap::new(), ids: HashMap::new() };
-        for role in [Role::Officer, Role::Finance, Role::Auditor, Role::Admin] {
+        let mut side = Self {
+            home,
+            people: HashMap::new(),
+            accounts: HashMap::new(),
+            places: HashMap::new(),
+            ids: HashMap::new(),
+        };
+        for role in [Role::Officer, Role::Finance, Role::Auditor, Role::Security, Role::Admin] {
             let region = format!("{}000000", side.home.county);
             side.add_person(world, role, Place::Region(region)).await;
         }
@@ -88,14 +95,20 @@ impl Side {
         (text(&session, "id"), Person { token, ..self.person(role).clone() })
     }
 
+    /// Somebody else of the same role and place.
+    pub async fn stand_in(&self, world: &World, role: Role) -> Person {
+        world.person(role, self.places[&role].clone()).await
+    }
+
     async fn add_person(&mut self, world: &World, role: Role, place: Place) {
         let account = format!("{}-{}", role.as_str(), Uuid::now_v7().simple());
         let new = NewPrincipal {
             account: account.clone(),
-            password: PASSWORD.to_owned(),
+            password: Some(PASSWORD.to_owned()),
+            phone: None,
             display_name: format!("Test {}", role.as_str()),
             role,
-            place,
+            place: place.clone(),
             county_code: Some(self.home.county.to_owned()),
         };
         let id = principals::create(&world.app, &Actor::service("test"), new).await.unwrap();
@@ -103,6 +116,7 @@ impl Side {
         let token = text(&world.post_as(None, "/v1/sessions", body).await.created(), "token");
         self.people.insert(role, Person { id, token, role });
         self.accounts.insert(role, account);
+        self.places.insert(role, place);
     }
 
     /// What somebody of this side does to arrange it; the id of what they made is kept as that of `made`.
@@ -133,6 +147,14 @@ impl Side {
         self.add_person(world, Role::Buyer, Place::Institution(institution)).await;
         self.add_person(world, Role::Approver, Place::Institution(institution)).await;
         self.add_person(world, Role::Helper, Place::Pairings).await;
+        let county = format!("{}000000", self.home.county);
+        let person = json!({
+            "account": format!("officer-of-{}-{}", self.home.county, self.home.code), "display_name": "新工作人员",
+            "role": "officer", "county": self.home.county, "region": county, "password": PASSWORD,
+        });
+        self.make(world, Role::Admin, "/v1/principals", person, "principal").await;
+        let key = json!({ "name": "canteen", "scopes": ["orders:write"] });
+        self.make(world, Role::Buyer, "/v1/api_keys", key, "api_key").await;
         let helper = self.person(Role::Helper).id;
         for (household, made) in [("household", "pairing"), ("second_household", "second_pairing")] {
             let pairing = json!({ "helper_id": helper, "household_id": self.id(household) });

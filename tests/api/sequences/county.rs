@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 use zhuxiao::app::App;
 use zhuxiao::lots::{self, NewLot};
-use zhuxiao::members::access::{Caller, RegionScope, Role, Scope};
+use zhuxiao::members::access::{Caller, Reach, RegionScope, Role, Scope};
 use zhuxiao::members::households::{self, NewHousehold, Status};
 use zhuxiao::members::institutions::{self, Kind, NewInstitution, is_credit_code};
-use zhuxiao::members::principals::{self, NewPrincipal, Place};
+use zhuxiao::members::principals::{self, NewPrincipal, Place, Start};
 use zhuxiao::money::{Fen, Price};
 use zhuxiao::products::{self, NewProduct};
 use zhuxiao::quantity::{Measure, Unit};
@@ -71,7 +71,10 @@ impl County {
             let mut people = Vec::new();
             for role in [Role::Buyer, Role::Approver] {
                 let new = new_principal(code, role, id);
-                let principal = principals::insert(app, &txn, &actor, &new, password_hash).await.unwrap();
+                let principal =
+                    principals::insert(app, &txn, &actor, &new, Some(password_hash), Start::Active)
+                        .await
+                        .unwrap();
                 people.push(caller(principal, &new.account, role, code, Scope::Institution(id)));
             }
             let [buyer, approver] = people.try_into().unwrap();
@@ -100,6 +103,7 @@ fn caller(principal_id: Uuid, account: &str, role: Role, county: &str, scope: Sc
         role,
         scope,
         county_code: Some(county.to_owned()),
+        reach: Reach::Whole,
     }
 }
 
@@ -173,7 +177,8 @@ fn new_institution(county: &str, number: usize) -> NewInstitution {
 fn new_principal(county: &str, role: Role, institution: Uuid) -> NewPrincipal {
     NewPrincipal {
         account: format!("{}-{institution}", role.as_str()),
-        password: String::new(),
+        password: None,
+        phone: None,
         display_name: role.as_str().to_owned(),
         role,
         place: Place::Institution(institution),

@@ -35,7 +35,7 @@ impl World {
     /// Whoever is signed in now stays it for a year of the clock that tests move.
     pub async fn stay_signed_in(&self) {
         let until = self.clock.now() + chrono::TimeDelta::days(366);
-        self.execute("update session set expires_at = $1", vec![until.into()]).await;
+        self.execute("update session set expires_at = $1, last_used_at = $1", vec![until.into()]).await;
     }
 
     /// The regions of [`REGIONS`], valid since 2020.
@@ -62,6 +62,13 @@ impl World {
         let from: chrono::NaiveDate = "2020-01-01".parse().unwrap();
         self.execute(sql, vec![Uuid::now_v7().into(), id.into(), status.into(), from.into()]).await;
         id
+    }
+
+    /// The one text that a query answers.
+    pub async fn text(&self, sql: &str) -> String {
+        let reader = self.app.db.reader();
+        let statement = Statement::from_string(reader.get_database_backend(), sql);
+        reader.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
     }
 
     /// A made-up bank account of a household, sealed for it.

@@ -3,6 +3,7 @@
 pub mod builders;
 pub mod databases;
 pub mod purse;
+pub mod sms;
 
 pub use builders::VILLAGES;
 
@@ -68,6 +69,10 @@ impl World {
             password_hash_kib: 1_024,
             password_hashes_parallel: 2,
             sweep_seconds: 3_600,
+            // Most tests let days pass between two requests of somebody.
+            session_idle_minutes: 43_200,
+            totp_required: false,
+            sign_in_peer_tries_max: 1_000,
             escrow_account: Some("0000000000000000042".to_owned()),
             escrow_account_name: Some("示范县助销专户".to_owned()),
             escrow_account_bank: Some("示范银行".to_owned()),
@@ -97,7 +102,8 @@ impl World {
         let account = format!("{}-{}", role.as_str(), Uuid::now_v7().simple());
         let new = NewPrincipal {
             account: account.clone(),
-            password: PASSWORD.to_owned(),
+            password: Some(PASSWORD.to_owned()),
+            phone: None,
             display_name: format!("Test {}", role.as_str()),
             role,
             place,
@@ -108,6 +114,41 @@ impl World {
             self.post_as(None, "/v1/sessions", json!({ "account": account, "password": PASSWORD })).await;
         let token = answer.created()["token"].as_str().unwrap().to_owned();
         Person { id, token, role }
+    }
+
+    /// Somebody who signs in with one-time codes alone.
+    pub async fn person_with_phone(&self, role: Role, place: Place, phone: &str) -> Uuid {
+        let new = NewPrincipal {
+            account: format!("{}-{}", role.as_str(), Uuid::now_v7().simple()),
+            password: None,
+            phone: Some(phone.to_owned()),
+            display_name: format!("Test {}", role.as_str()),
+            role,
+            place,
+            county_code: Some(COUNTY.to_owned()),
+        };
+        principals::create(&self.app, &Actor::service("test"), new).await.unwrap()
+    }
+
+    /// What somebody signs in with by name.
+    pub async fn account_of(&self, person: &Person) -> String {
+        self.get(person, "/v1/me").await.ok()["account"].as_str().unwrap().to_owned()
+    }
+
+    /// A sign-in with account and password, through proxies that say where it came from.
+    pub async fn sign_in(&self, account: &str, password: &str, forwarded: Option<&str>) -> Answer {
+        let body = json!({ "account": account, "password": password });
+        let request = self.request(Method::POST, None, "/v1/sessions").json(&body);
+        Answer::of(match forwarded {
+            Some(peer) => request.header("X-Forwarded-For", peer),
+            None => request,
+        })
+        .await
+    }
+
+    /// A sign-in with a phone and a one-time code.
+    pub async fn sign_in_by_code(&self, phone: &str, code: &str) -> Answer {
+        self.post_as(None, "/v1/sessions", json!({ "phone": phone, "code": code })).await
     }
 
     /// An officer, finance, auditor or admin of the whole county.

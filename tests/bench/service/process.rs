@@ -30,6 +30,7 @@ impl Service {
             command.env("ZHUXIAO_KEYS", file);
         }
         // A run may be longer than a hold by default is.
+        command.env("ZHUXIAO_TOTP_REQUIRED", "false");
         command.env("ZHUXIAO_HOLD_MINUTES", "1440").stdout(Stdio::null()).stderr(Stdio::null());
         let begun = Instant::now();
         let child = command.spawn().unwrap();
