@@ -264,7 +264,7 @@ async fn every_write_of_the_catalogue_leaves_an_event() {
     world.post(&officer, &format!("{path}/reference_prices"), body).await.created();
     for action in ["create_product", "edit_product", "create_reference_price"] {
         let touched =
-            world.execute("update audit_event set action = action where action = $1", vec![action.into()]);
+            world.tamper("update audit_event set action = action where action = $1", vec![action.into()]);
         assert_eq!(touched.await, 1, "{action}");
     }
 }
