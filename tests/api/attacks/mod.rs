@@ -1,6 +1,8 @@
 //! Attacks, each under its id (AT-…): what somebody tries, what they get for it, and what is so afterwards.
 
 mod access;
+mod files;
+mod injection;
 mod money;
 mod replay;
 mod served;
