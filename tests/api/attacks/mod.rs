@@ -6,6 +6,7 @@ mod injection;
 mod money;
 mod replay;
 mod served;
+mod trail;
 
 use sea_orm::FromQueryResult;
 use serde_json::Value;
