@@ -17,6 +17,7 @@ mod xlsx;
 use std::borrow::Cow;
 
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 pub use number::{looks_like_lost_digits, parse_date};
 pub use report::{BadCell, ImportReport, report_csv};
@@ -26,6 +27,9 @@ use gather::Titles;
 
 /// How files of Excel 97 to 2003, and workbooks with a password, begin.
 const OLE_MAGIC: &[u8] = &[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
+
+/// Files that one process reads at the same time; the others wait their turn.
+const READ_AT_ONCE: usize = 2;
 
 /// How much of a file is read before it is refused.
 #[derive(Clone, Debug)]
@@ -97,16 +101,15 @@ impl Table {
         if is_workbook(bytes) {
             xlsx::read(bytes, &kinds, limits)
         } else if bytes.starts_with(OLE_MAGIC) {
-            Err(SheetError::NotASheet)
+            Err(SheetError::OldOrProtected)
         } else {
             delimited::read(bytes, &kinds, limits)
         }
     }
 
-    /// [`Table::read`] beside the threads that serve requests: a large workbook takes a second of work.
+    /// [`Table::read`] with [`beside`].
     pub async fn read_beside(bytes: Vec<u8>, wanted: &'static [Column]) -> Outcome<Self> {
-        let read = tokio::task::spawn_blocking(move || Self::read(&bytes, wanted)).await;
-        Ok(read.map_err(|error| Failure::Broken(error.to_string()))?.map_err(Refusal::from)?)
+        Ok(beside(move || Self::read(&bytes, wanted)).await?.map_err(Refusal::from)?)
     }
 
     /// The cell's text, empty when the cell or the whole column is missing.
@@ -158,6 +161,19 @@ impl Table {
     }
 }
 
+/// Reads a file beside the threads that serve requests, as a large workbook takes a second of work, and few files at a
+/// time, as each is held unpacked meanwhile.
+pub async fn beside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Outcome<T> {
+    static READING: Semaphore = Semaphore::const_new(READ_AT_ONCE);
+    let permit = READING.acquire().await.map_err(|error| Failure::Broken(error.to_string()))?;
+    let reading = tokio::task::spawn_blocking(move || {
+        // Kept until the work is done, also when nobody waits for it any more.
+        let _permit = permit;
+        read()
+    });
+    reading.await.map_err(|error| Failure::Broken(error.to_string()))
+}
+
 fn is_workbook(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
@@ -191,6 +207,12 @@ pub enum SheetError {
     NotASheet,
     #[error("the workbook is protected by a password; save it without one and send it again")]
     PasswordProtected,
+    #[error(
+        "the workbook is of Excel 97 to 2003 or protected by a password; save it as xlsx or csv without one and send it again"
+    )]
+    OldOrProtected,
+    #[error("the workbook holds macros; save it as xlsx, without them, and send it again")]
+    Macros,
     #[error("the text is neither UTF-8 nor GB18030; save it as \"CSV UTF-8\" and send it again")]
     Encoding,
     #[error("no header row with the columns {}; the closest is row {row} of sheet \"{sheet}\"", .missing.join(", "))]

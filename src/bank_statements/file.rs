@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::rules::{Amount, Statement};
 use super::{camt, table};
-use crate::refusal::{Failure, Outcome, Refusal};
+use crate::refusal::{Outcome, Refusal};
 use crate::sheet::{self, BadCell, Limits};
 
 /// Lines of a file at most.
@@ -84,8 +84,7 @@ impl Parsed {
 
 /// Reads a file, beside the threads that serve requests: a large one takes a second of work.
 pub async fn read_beside(bytes: Vec<u8>, today: NaiveDate) -> Outcome<(Vec<u8>, Parsed)> {
-    let read = tokio::task::spawn_blocking(move || read(&bytes, today).map(|parsed| (bytes, parsed))).await;
-    Ok(read.map_err(|error| Failure::Broken(error.to_string()))??)
+    Ok(sheet::beside(move || read(&bytes, today).map(|parsed| (bytes, parsed))).await??)
 }
 
 /// XML when it begins like it, a table otherwise. `today` is the last day a line may be of.

@@ -89,7 +89,7 @@ async fn import_lots(app: &App, args: &ImportArgs) -> Result<ImportReport, Ended
     let within = required_scope(args)?;
     let county_code = county(&within, "--region: lots are imported for one county, or a region in it")?;
     let how = LotImport { county_code, within, is_dry_run: args.dry_run };
-    Ok(lots::import(app, &actor(), &read(&args.file).await?, &how).await?)
+    Ok(lots::import(app, &actor(), read(&args.file).await?, &how).await?)
 }
 
 fn actor() -> Actor {

@@ -75,7 +75,7 @@ pub enum Problem {
     MethodNotAllowed(Json<ProblemBody>),
     /// Not possible in the present state.
     #[oai(status = 409, content_type = "application/problem+json")]
-    Conflict(Json<ProblemBody>),
+    Conflict(Json<ProblemBody>, #[oai(header = "Retry-After")] Option<u64>),
     /// Changed since it was read.
     #[oai(status = 412, content_type = "application/problem+json")]
     PreconditionFailed(Json<ProblemBody>),
@@ -198,10 +198,13 @@ impl From<Refusal> for Problem {
                 "idempotency_key_reused",
                 "This Idempotency-Key was used for another request. Make a new one.",
             ),
-            Refusal::IdempotencyKeyInFlight => Self::of(
-                409,
-                "idempotency_key_in_flight",
-                "The request with this Idempotency-Key is still being worked on. Ask again in a moment.",
+            Refusal::IdempotencyKeyInFlight => Self::Conflict(
+                body(
+                    409,
+                    "idempotency_key_in_flight",
+                    "The request with this Idempotency-Key is still being worked on. Ask again in a moment.",
+                ),
+                Some(1),
             ),
             Refusal::Duplicate { detail } => Self::of(409, "duplicate", detail),
             Refusal::StockShort { lines } => short(&lines),
@@ -247,7 +250,7 @@ impl Problem {
             403 => Self::Forbidden(body),
             404 => Self::NotFound(body),
             405 => Self::MethodNotAllowed(body),
-            409 => Self::Conflict(body),
+            409 => Self::Conflict(body, None),
             412 => Self::PreconditionFailed(body),
             413 => Self::PayloadTooLarge(body),
             415 => Self::UnsupportedMediaType(body),
@@ -320,7 +323,7 @@ fn indebted(settlements: Vec<OverdueSettlement>, total: Fen, days_max: i64) -> P
          order again."
     );
     let mut problem = Problem::of(409, "overdue_debt", detail);
-    if let Problem::Conflict(Json(body)) = &mut problem {
+    if let Problem::Conflict(Json(body), _) = &mut problem {
         let named = settlements.into_iter();
         let named = named.map(|OverdueSettlement { number, due_on, open }| OverdueDebt {
             number,
@@ -355,7 +358,7 @@ fn short(lines: &[LineShortfall]) -> Problem {
             })
             .collect(),
     );
-    Problem::Conflict(body)
+    Problem::Conflict(body, None)
 }
 
 /// The cause goes to the log, once; the caller learns the request id to quote.
@@ -397,7 +400,7 @@ impl Problem {
             | Self::Forbidden(Json(body))
             | Self::NotFound(Json(body))
             | Self::MethodNotAllowed(Json(body))
-            | Self::Conflict(Json(body))
+            | Self::Conflict(Json(body), _)
             | Self::PreconditionFailed(Json(body))
             | Self::PayloadTooLarge(Json(body))
             | Self::UnsupportedMediaType(Json(body))

@@ -265,7 +265,7 @@ impl Api {
             within: caller.region()?.clone(),
             is_dry_run: dry_run.0.unwrap_or(false),
         };
-        let report = super::import(&self.0, &caller.actor(), &file.0, &how).await?;
+        let report = super::import(&self.0, &caller.actor(), file.0, &how).await?;
         Ok(Json(LotImportReport::new(report, how.is_dry_run)))
     }
 

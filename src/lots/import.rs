@@ -57,9 +57,8 @@ struct Known {
 }
 
 /// Reads the lots of a csv or xlsx file and offers those that are new, in one transaction, unless a cell is refused.
-pub async fn import(app: &App, actor: &Actor, bytes: &[u8], how: &LotImport) -> Outcome<ImportReport> {
-    let table =
-        Table::read(bytes, &COLUMNS).map_err(|error| Refusal::Malformed { detail: error.to_string() })?;
+pub async fn import(app: &App, actor: &Actor, file: Vec<u8>, how: &LotImport) -> Outcome<ImportReport> {
+    let table = Table::read_beside(file, &COLUMNS).await?;
     let known = look_up(app, &table, how).await?;
     let (lots, refused) = read(&table, how, &known);
     let mut report = ImportReport { rows: table.rows.len(), refused, ..ImportReport::default() };

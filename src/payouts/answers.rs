@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::rules::{BankResult, ReturnCode, payout_of};
 use crate::money::Fen;
-use crate::refusal::{Failure, Outcome, Refusal};
+use crate::refusal::{Outcome, Refusal};
+use crate::sheet;
 
 mod form;
 mod pain002;
@@ -19,8 +20,7 @@ const ROWS_MAX: usize = 100_000;
 
 /// Reads a file beside the threads that serve requests: 100,000 rows take a second of work.
 pub async fn read(file: Vec<u8>) -> Outcome<Answers> {
-    let read = tokio::task::spawn_blocking(move || read_now(&file)).await;
-    Ok(read.map_err(|error| Failure::Broken(error.to_string()))??)
+    Ok(sheet::beside(move || read_now(&file)).await??)
 }
 
 fn read_now(file: &[u8]) -> Result<Answers, Refusal> {

@@ -114,6 +114,7 @@ pub async fn create(app: &App, caller: &Caller, product: NewProduct) -> Outcome<
 
 /// One product of the caller's county.
 pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Outcome<ProductView> {
+    refuse_administrators(caller)?;
     view_of(find(app.db.reader(), caller, id, false).await?)
 }
 
@@ -124,6 +125,7 @@ pub async fn list(
     category: Option<&str>,
     page: PageRequest,
 ) -> Outcome<Page<ProductView>> {
+    refuse_administrators(caller)?;
     if category.is_some_and(|category| !is_slug(category)) {
         return Err(Refusal::Malformed { detail: "category: a slug, such as tea".to_owned() }.into());
     }
@@ -208,10 +210,16 @@ pub async fn list_reference_prices(
     product_id: Uuid,
     page: PageRequest,
 ) -> Outcome<Page<ReferencePriceView>> {
+    refuse_administrators(caller)?;
     find(app.db.reader(), caller, product_id, false).await?;
     let rows = store::list_reference_prices(app.db.reader(), product_id, page).await?;
     let views: Outcome<Vec<ReferencePriceView>> = rows.into_iter().map(reference_price_of).collect();
     Ok(Page::cut(views?, page, |view| view.id))
+}
+
+/// Whoever administers the system has no business with what is sold in it.
+fn refuse_administrators(caller: &Caller) -> Result<(), Refusal> {
+    if caller.role.is_administration() { Err(Refusal::NotAllowed) } else { Ok(()) }
 }
 
 /// The catalogue is the county's: officers of a township read it.

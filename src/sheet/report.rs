@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use super::table::is_risky;
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BadCell {
     pub sheet: String,
@@ -34,7 +36,7 @@ pub fn report_csv(bad: &[BadCell]) -> String {
 /// A leading `'` makes spreadsheet programs take the cell as text.
 fn push_field(csv: &mut String, text: &str) {
     csv.push('"');
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    if is_risky(text) {
         csv.push('\'');
     }
     csv.push_str(&text.replace('"', "\"\""));

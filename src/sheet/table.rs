@@ -118,8 +118,20 @@ pub fn csv(table: &Table) -> Outcome<String> {
 #[must_use]
 pub fn guarded(cell: &Cell) -> String {
     let shown = cell.shown();
-    let is_risky = matches!(cell, Cell::Text(_)) && shown.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if is_risky { format!("'{shown}") } else { shown }
+    if matches!(cell, Cell::Text(_)) && is_risky(&shown) { format!("'{shown}") } else { shown }
+}
+
+/// Whether a spreadsheet program might run a text: a sign that begins a formula comes first, of either width, or after
+/// nothing but blanks and marks that programs skip.
+#[must_use]
+pub fn is_risky(text: &str) -> bool {
+    let is_skipped = |letter: char| {
+        letter.is_whitespace()
+            || letter.is_control()
+            || matches!(letter, '\u{feff}' | '\u{200b}'..='\u{200f}')
+    };
+    let begins_formula = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    text.starts_with(['\t', '\r', '\n']) || text.trim_start_matches(is_skipped).starts_with(begins_formula)
 }
 
 /// A workbook of one sheet with a frozen header; summed columns end in a formula whose stored result is our own total.

@@ -21,7 +21,7 @@ const PARTS_MAX: usize = 4_000;
 /// Sheets beyond these are not looked at.
 const SHEETS_MAX: usize = 100;
 /// Spreadsheets pack 5 to 50 times; from here on, above `RATIO_FREE`, the file is made to do harm.
-const RATIO_MAX: u64 = 500;
+const RATIO_MAX: u64 = 100;
 const RATIO_FREE: u64 = 10_000_000;
 /// Spreadsheet programs stop a little below.
 const STYLES_MAX: usize = 65_536;
@@ -88,6 +88,9 @@ impl<'a> Package<'a> {
             }
             stated = stated.saturating_add(part.size());
             let name = part.name().map_err(|_| DAMAGED)?.replace('\\', "/").to_lowercase();
+            if name.ends_with("vbaproject.bin") {
+                return Err(SheetError::Macros);
+            }
             places.insert(name, place);
         }
         let packed = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -104,9 +107,13 @@ impl<'a> Package<'a> {
         let Some(place) = self.places.get(path) else { return Ok(None) };
         let part = self.zip.by_index(*place).map_err(|_| DAMAGED)?;
         // The stated size may lie, so the reading itself is bounded.
-        let mut bytes = Vec::new();
-        part.take(self.left.saturating_add(1)).read_to_end(&mut bytes).map_err(|_| DAMAGED)?;
+        let (stated, mut bytes) = (part.size(), Vec::new());
+        let most = self.left.min(stated).saturating_add(1);
+        part.take(most).read_to_end(&mut bytes).map_err(|_| DAMAGED)?;
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if size > stated {
+            return Err(DAMAGED);
+        }
         self.left = self.left.checked_sub(size).ok_or(SheetError::UnpackedTooLarge { limit: self.limit })?;
         String::from_utf8(bytes).map(Some).map_err(|_| SheetError::Corrupt("a part of it is not UTF-8"))
     }
@@ -358,7 +365,16 @@ fn for_each_event(
     reader.config_mut().expand_empty_elements = true;
     loop {
         let event = reader.read_event().map_err(|_| SheetError::Corrupt("a part of it is not XML"))?;
-        if matches!(event, Event::Eof) || visit(&event)? == Flow::Enough {
+        match &event {
+            Event::Eof => return Ok(()),
+            // No spreadsheet program writes one, and what it declares is never looked up.
+            Event::DocType(_) => return Err(SheetError::Corrupt("a part of it declares a document type")),
+            Event::GeneralRef(part) if !part.is_char_ref() && resolve_predefined_entity(part).is_none() => {
+                return Err(SheetError::Corrupt("a part of it names an entity"));
+            }
+            _ => {}
+        }
+        if visit(&event)? == Flow::Enough {
             return Ok(());
         }
     }

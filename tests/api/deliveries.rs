@@ -10,24 +10,24 @@ use crate::orders::Market;
 use crate::support::{Answer, COUNTY, Person, VILLAGES, World};
 
 /// A confirmed order and what its people need to deliver it.
-struct Trade {
-    market: Market,
-    order: String,
+pub struct Trade {
+    pub market: Market,
+    pub order: String,
     /// Allocations in the order of their lots: id, household and kilos.
-    parts: Vec<(Uuid, Uuid, i64)>,
-    officer: Person,
-    witness: String,
+    pub parts: Vec<(Uuid, Uuid, i64)>,
+    pub officer: Person,
+    pub witness: String,
 }
 
 impl Trade {
     /// An order of `ordered` kilos over lots of `kilos`, confirmed.
-    async fn confirmed(kilos: &[i64], ordered: &str) -> Self {
+    pub async fn confirmed(kilos: &[i64], ordered: &str) -> Self {
         let trade = Self::placed(kilos, ordered).await;
         trade.market.confirm(&json!({ "id": trade.order })).await.ok();
         trade
     }
 
-    async fn placed(kilos: &[i64], ordered: &str) -> Self {
+    pub async fn placed(kilos: &[i64], ordered: &str) -> Self {
         let market = Market::of(kilos).await;
         let order = market.place(ordered).await;
         let mut parts = Vec::new();
@@ -46,7 +46,7 @@ impl Trade {
         Self { order: order["id"].as_str().unwrap().to_owned(), market, parts, officer, witness }
     }
 
-    fn world(&self) -> &World {
+    pub fn world(&self) -> &World {
         &self.market.world
     }
 
@@ -54,19 +54,19 @@ impl Trade {
         format!("/v1/orders/{}/deliveries", self.order)
     }
 
-    async fn dispatch_as(&self, by: &Person, lines: &[(Uuid, &str)]) -> Answer {
+    pub async fn dispatch_as(&self, by: &Person, lines: &[(Uuid, &str)]) -> Answer {
         self.world().post(by, &self.path(), delivery(lines)).await
     }
 
     /// Everything that was allocated goes out in one delivery.
-    async fn dispatched(&self) -> Value {
+    pub async fn dispatched(&self) -> Value {
         let lines: Vec<Value> =
             self.parts.iter().map(|(id, _, kilos)| dispatch_line(*id, &kilos.to_string())).collect();
         self.world().post(&self.officer, &self.path(), json!({ "lines": lines })).await.created()
     }
 
     /// One line of a delivery per part: kilos accepted and kilos refused.
-    fn acceptance(&self, delivery: &Value, weighed: &[(&str, &str)]) -> Value {
+    pub fn acceptance(&self, delivery: &Value, weighed: &[(&str, &str)]) -> Value {
         let lines: Vec<Value> = weighed
             .iter()
             .enumerate()
@@ -84,16 +84,16 @@ impl Trade {
         json!({ "lines": lines, "witness_account": self.witness })
     }
 
-    async fn accept(&self, delivery: &Value, body: Value) -> Answer {
+    pub async fn accept(&self, delivery: &Value, body: Value) -> Answer {
         self.accept_as(&self.market.buyer, delivery, body).await
     }
 
-    async fn accept_as(&self, by: &Person, delivery: &Value, body: Value) -> Answer {
+    pub async fn accept_as(&self, by: &Person, delivery: &Value, body: Value) -> Answer {
         let path = format!("/v1/deliveries/{}/acceptance", delivery["id"].as_str().unwrap());
         self.world().post(by, &path, body).await
     }
 
-    async fn order_state(&self) -> String {
+    pub async fn order_state(&self) -> String {
         let order = self.world().get(&self.market.buyer, &format!("/v1/orders/{}", self.order)).await.ok();
         order["state"].as_str().unwrap().to_owned()
     }
@@ -113,7 +113,7 @@ impl Trade {
         parts
     }
 
-    async fn settlements(&self) -> usize {
+    pub async fn settlements(&self) -> usize {
         let list = self.world().get(&self.market.buyer, "/v1/settlements").await.ok();
         list["items"].as_array().unwrap().len()
     }

@@ -508,7 +508,7 @@ async fn every_write_of_a_lot_leaves_an_event_with_its_figures() {
             format!("%\"price_fen\":{fen}%")
         };
         let values = vec![action.into(), farm.household.into(), figure.into()];
-        assert_eq!(farm.world.execute(sql, values).await, 1, "{action}");
+        assert_eq!(farm.world.tamper(sql, values).await, 1, "{action}");
     }
 }
 

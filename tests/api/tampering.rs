@@ -16,6 +16,7 @@ use zhuxiao::audit;
 
 use crate::orders::Market;
 use crate::support::World;
+use crate::support::builders::drop_guards;
 
 /// Whole numbers that are not figures of money or stock; those of the chain of the trail have tests of their own.
 const NOT_FIGURES: [&str; 13] = [
@@ -87,6 +88,7 @@ async fn orders_that_are_placed_confirmed_cancelled_and_expired_leave_nothing_to
 async fn one_fen_or_gram_changed_in_any_figure_of_any_row_is_found_and_the_row_named() {
     let world = chain::books().await;
     let connection = Database::connect(world.database_url()).await.unwrap();
+    drop_guards(&connection).await;
     let figures = figures(&connection).await;
     assert!(figures.len() >= 35, "the schema has lost its figures: {figures:?}");
     for (table, column) in figures {
@@ -110,7 +112,7 @@ async fn one_fen_or_gram_changed_in_any_figure_of_any_row_is_found_and_the_row_n
 }
 
 /// What `zhuxiao audit` answers: its exit code, stdout and stderr.
-fn audited(database_url: &str, flags: &[&str]) -> (Option<i32>, String, String) {
+pub fn audited(database_url: &str, flags: &[&str]) -> (Option<i32>, String, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_zhuxiao"));
     command.args(["audit", "--database-url", database_url]).args(flags);
     // What steers the tests is no setting of the program.
@@ -189,7 +191,7 @@ async fn a_row_that_disappears_is_missed() {
                 world.execute(&format!("delete from {part}"), Vec::new()).await;
             }
         }
-        world.execute(&format!("delete from {table}"), Vec::new()).await;
+        world.tamper(&format!("delete from {table}"), Vec::new()).await;
         let findings = audit::verify(world.app.db.reader()).await.unwrap();
         assert!(findings.iter().any(|finding| finding.table == missed_in), "{table}: {findings:#?}");
     }
@@ -208,7 +210,7 @@ async fn an_expired_order_that_still_holds_stock_is_found() {
 async fn a_posting_on_another_day_or_account_than_its_source_calls_for_is_found() {
     let world = chain::books().await;
     world
-        .execute("update ledger_posting set occurred_on = '2027-01-01' where amount_fen = 751000", Vec::new())
+        .tamper("update ledger_posting set occurred_on = '2027-01-01' where amount_fen = 751000", Vec::new())
         .await;
     let mut findings = audit::verify(world.app.db.reader()).await.unwrap();
     // The money is in escrow on another day than at the bank, too.
@@ -218,7 +220,7 @@ async fn a_posting_on_another_day_or_account_than_its_source_calls_for_is_found(
     let moved =
         "update ledger_posting set account_id = (select id from ledger_account where kind = 'rounding')
                  where amount_fen = 751000";
-    world.execute(moved, Vec::new()).await;
+    world.tamper(moved, Vec::new()).await;
     let findings = audit::verify(world.app.db.reader()).await.unwrap();
     assert!(findings.iter().any(|found| found.table == "ledger_posting" && found.column == "amount_fen"));
 }

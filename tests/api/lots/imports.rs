@@ -150,7 +150,7 @@ async fn a_name_that_several_products_bear_is_refused() {
 async fn a_file_that_is_no_table_of_lots_is_refused() {
     let (world, officer) = county().await;
     for file in ["", "编号,产品\n1,2\n", "PK\u{3}\u{4}broken"] {
-        send(&world, &officer, "", file).await.refused(400, "malformed_request");
+        send(&world, &officer, "", file).await.refused(422, "invalid_value");
     }
 }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use zhuxiao::audit;
 
 use super::chain::{self, id};
+use crate::support::builders::drop_guards;
 
 /// A kind: what is done, the statement, the table in which it is found and the row that is named. `{s1}` is the id of
 /// the first settlement; `[replace column a b]` the column with one text in place of another.
@@ -430,6 +431,7 @@ pub async fn unguard(connection: &DatabaseConnection) {
     for statement in statements {
         connection.execute_unprepared(statement).await.unwrap();
     }
+    drop_guards(connection).await;
 }
 
 async fn each_is_found(kinds: &[Kind]) {

@@ -9,6 +9,7 @@ use zhuxiao::cli::demo::{self, Progress, Wanted};
 use super::since::{Dice, FIGURES, since, touched};
 use super::{Row, key_columns, query, rows};
 use crate::support::World;
+use crate::support::builders::drop_guards;
 
 /// Corruptions that are tried of each table.
 const TRIES: usize = 6;
@@ -77,6 +78,7 @@ async fn a_value_of_another_row_is_found_since_a_moment_as_well_as_by_a_whole_au
     let mut options = sea_orm::ConnectOptions::new(world.database_url());
     options.max_connections(1);
     let connection = Database::connect(options).await.unwrap();
+    drop_guards(&connection).await;
     let mut dice = Dice(seed);
     let mut found = 0;
     let mut done = std::collections::BTreeSet::new();
