@@ -38,6 +38,13 @@ pub enum Refusal {
     TooManyAttempts {
         retry_after_seconds: u64,
     },
+    /// Somebody has done something as often today as one may on one day.
+    DailyLimit {
+        /// Such as "reveals".
+        what: &'static str,
+        max: u64,
+        retry_after_seconds: u64,
+    },
     /// The body or a parameter cannot be read at all.
     Malformed {
         detail: String,

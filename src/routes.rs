@@ -79,6 +79,7 @@ pub type Apis = (
         members::institutions::api::Api,
         members::cooperatives::api::Api,
         members::pairings::api::Api,
+        members::reveals::api::Api,
     ),
     (products::api::Api, lots::api::Api, orders::api::Api, deliveries::api::Api),
     (
@@ -107,6 +108,7 @@ fn apis(app: &App) -> Apis {
             members::institutions::api::Api(app.clone()),
             members::cooperatives::api::Api(app.clone()),
             members::pairings::api::Api(app.clone()),
+            members::reveals::api::Api(app.clone()),
         ),
         (
             products::api::Api(app.clone()),
@@ -160,10 +162,11 @@ pub fn routes(app: &App, recorder: Recorder) -> BoxEndpoint<'static, Response> {
 }
 
 /// A write may change what any cached answer shows, so every one that succeeds drops them all: here, once, where no
-/// operation can forget it. Signing in and previewing change nothing that is shown.
+/// operation can forget it. Signing in, previewing and looking up change nothing that is shown.
 async fn drop_cached_answers<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
     let path = request.uri().path();
-    let shows_nothing = path.starts_with("/v1/sessions") || path.ends_with("/preview");
+    let shows_nothing = path.starts_with("/v1/sessions")
+        || ["/preview", "/find", "/reveal"].iter().any(|end| path.ends_with(end));
     let is_write = !request.method().is_safe() && !shows_nothing;
     let app = request.data::<App>().cloned();
     let response = endpoint.call(request).await?.into_response();

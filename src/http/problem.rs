@@ -145,6 +145,10 @@ impl From<Refusal> for Problem {
                 body(429, "too_many_attempts", "Too many tries. Wait, then try again."),
                 retry_after_seconds,
             ),
+            Refusal::DailyLimit { what, max, retry_after_seconds } => Self::TooManyRequests(
+                body(429, "daily_limit_reached", format!("At most {max} {what} a day. Go on tomorrow.")),
+                retry_after_seconds,
+            ),
             Refusal::Malformed { detail } => Self::of(400, "malformed_request", detail),
             Refusal::Invalid { pointer, detail } => Self::at(422, "invalid_value", pointer, detail),
             Refusal::RegionUnknown { pointer, code } => Self::at(
@@ -213,7 +217,7 @@ impl From<Refusal> for Problem {
             Refusal::KeysMissing => Self::of(
                 503,
                 "keys_missing",
-                "Phones and bank accounts need a file of keys. Whoever runs the service sets ZHUXIAO_KEYS to it.",
+                "Personal data needs a file of keys. Whoever runs the service sets ZHUXIAO_KEYS to it.",
             ),
             Refusal::BodyTooLarge { limit_bytes } => {
                 Self::of(413, "body_too_large", format!("At most {limit_bytes} bytes."))

@@ -7,5 +7,6 @@ pub mod institutions;
 pub mod pairings;
 pub mod passwords;
 pub mod principals;
+pub mod reveals;
 pub mod sealed;
 pub mod sessions;
