@@ -34,6 +34,8 @@ import_households        no        no     no     no       yes     no      no    
 get_household            yes       yes    no     no       yes     yes     yes     no
 update_household         yes       yes    no     no       yes     no      no      no
 change_household_status  no        no     no     no       yes     no      no      no
+find_households          no        no     no     no       yes     yes     no      no
+reveal_household         no        no     no     no       yes     yes     no      no
 record_survey_visit      no        yes    no     no       yes     no      no      no
 list_institutions        no        no     yes    yes      yes     yes     yes     no
 create_institution       no        no     no     no       yes     no      no      no
@@ -223,6 +225,8 @@ impl Operation {
             }
             "update_household" => json!({ "phone": "13912345679" }),
             "change_household_status" => json!({ "status": "general", "from_on": "2027-03-01" }),
+            "find_households" => json!({ "phone": "13912345679" }),
+            "reveal_household" => json!({ "fields": ["phone"], "reason": "核对联系电话" }),
             "record_survey_visit" => json!({ "visited_on": "2027-03-01", "outcome": "nothing_unsold" }),
             "create_institution" => json!({
                 "region": side.home.village, "name": "新单位", "kind": "union", "credit_code": "12100000400010275N",

@@ -37,6 +37,7 @@ mod papers;
 mod payment_terms;
 mod payments;
 mod payouts;
+mod personal_data;
 mod prepaid;
 mod problems;
 mod products;

@@ -2,6 +2,8 @@
 //! pays an account, an open delivery needs somebody to ask for, a person may know what is stored about them. None of it is
 //! ever logged.
 
+use std::collections::HashSet;
+
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
@@ -107,16 +109,16 @@ pub async fn payees(
     rows.into_iter().map(open).collect()
 }
 
-/// Whom to ask for at households: the name masked, and the phone where a delivery from them is open.
+/// Whom to ask for at households: the name masked, and the phone of those in `open`, from whom a delivery is open.
 pub async fn contacts(
     app: &App,
     connection: &impl ConnectionTrait,
     households: &[Uuid],
-    is_open: bool,
+    open: &HashSet<Uuid>,
 ) -> Outcome<Vec<Contact>> {
     let rows = store::contacts(connection, households).await?;
     let shape = |row: store::ContactRow| {
-        let sealed = row.phone_sealed.as_ref().filter(|_| is_open);
+        let sealed = row.phone_sealed.as_ref().filter(|_| open.contains(&row.id));
         let phone = sealed.map(|sealed| app.keys.open(Sealed::HouseholdPhone, row.id, sealed)).transpose()?;
         Ok(Contact { id: row.id, masked_name: mask_name(&row.head_name), phone })
     };
