@@ -95,6 +95,10 @@ pub enum Refusal {
     DepositShort {
         detail: String,
     },
+    /// A household that is to be erased still has something open. `detail` says what to do.
+    StillBound {
+        detail: String,
+    },
     /// Two different people must do this.
     SecondPersonNeeded,
     CursorExpired,

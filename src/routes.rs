@@ -13,8 +13,8 @@ use crate::cli::metrics::Recorder;
 use crate::http::edge::{BodyLimit, Edge};
 use crate::http::problem::Problem;
 use crate::{
-    audit, bank_statements, deliveries, ledger, lots, members, orders, papers, payments, payouts, problems,
-    products, regions, reports, settlement,
+    audit, bank_statements, deliveries, ledger, lots, members, orders, papers, payments, payouts,
+    personal_data, problems, products, regions, reports, settlement,
 };
 
 /// The parts of the contract.
@@ -56,6 +56,8 @@ pub enum Tag {
     Problems,
     /// Without sign-in.
     Public,
+    /// What is stored about you, and to be erased.
+    PersonalData,
     /// Who wrote what.
     Audit,
 }
@@ -97,6 +99,7 @@ pub type Apis = (
         bank_statements::matching::api::Api,
     ),
     (papers::api::Api, papers::invoice::api::Api, reports::api::Api, problems::api::Api, audit::api::Api),
+    (personal_data::export::api::Api, personal_data::erasure::api::Api),
 );
 
 fn apis(app: &App) -> Apis {
@@ -137,6 +140,7 @@ fn apis(app: &App) -> Apis {
             problems::api::Api(app.clone()),
             audit::api::Api(app.clone()),
         ),
+        (personal_data::export::api::Api(app.clone()), personal_data::erasure::api::Api(app.clone())),
     )
 }
 

@@ -178,7 +178,11 @@ impl Settings {
         ensure((1..=600).contains(&self.request_seconds_max), "request_seconds_max", "between 1 and 600")?;
         ensure((1_024..=16 << 20).contains(&self.body_bytes_max), "body_bytes_max", "1 KiB to 16 MiB")?;
         ensure((1_024..=100 << 20).contains(&self.upload_bytes_max), "upload_bytes_max", "1 KiB to 100 MiB")?;
-        ensure((1..=10_000).contains(&self.reveals_per_day_max), "reveals_per_day_max", "between 1 and 10000")?;
+        ensure(
+            (1..=10_000).contains(&self.reveals_per_day_max),
+            "reveals_per_day_max",
+            "between 1 and 10000",
+        )?;
         ensure(self.sign_in_tries_max >= 1, "sign_in_tries_max", "at least 1")?;
         ensure(self.sign_in_window_seconds >= 1, "sign_in_window_seconds", "at least 1")?;
         ensure((1..=64).contains(&self.password_hashes_parallel), "password_hashes_parallel", "1 to 64")?;

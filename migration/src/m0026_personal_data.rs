@@ -49,4 +49,5 @@ create table erasure_request (
 );
 create unique index erasure_request_open on erasure_request (household_id) where state = 'requested';
 create index erasure_request_county on erasure_request (county_code, id);
+create index audit_event_household on audit_event (household_id, id) where household_id is not null;
 ";

@@ -201,6 +201,7 @@ impl From<Refusal> for Problem {
             Refusal::StockShort { lines } => short(&lines),
             Refusal::OverdueDebt { settlements, total, days_max } => indebted(settlements, total, days_max),
             Refusal::DepositShort { detail } => Self::of(409, "deposit_short", detail),
+            Refusal::StillBound { detail } => Self::of(409, "still_bound", detail),
             Refusal::SecondPersonNeeded => Self::of(
                 409,
                 "second_person_needed",

@@ -232,7 +232,8 @@ pub async fn list_allocations(
     let order = found(reader, app, caller, order_id).await?;
     let rows = store::list_allocations(reader, caller, today, order_id, page).await?;
     let is_buyers = matches!(caller.scope, Scope::Institution(_));
-    let is_open = |row: &store::AllocationRow| is_buyers && rules::is_to_be_picked_up(&order.state, &row.state);
+    let is_open =
+        |row: &store::AllocationRow| is_buyers && rules::is_to_be_picked_up(&order.state, &row.state);
     let households: Vec<Uuid> = rows.iter().map(|row| row.household_id).collect();
     let open = rows.iter().filter(|row| is_open(row)).map(|row| row.household_id).collect();
     let contacts = households::contacts(app, reader, &households, &open).await?;

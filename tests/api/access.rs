@@ -124,6 +124,11 @@ list_problems            no        no     no     no       yes     yes     yes   
 raise_problem            no        no     no     no       yes     yes     no      no
 get_problem              no        no     no     no       yes     yes     yes     no
 close_problem            no        no     no     no       yes     yes     no      no
+export_my_data           yes       yes    yes    yes      yes     yes     yes     yes
+request_erasure          yes       no     no     no       no      no      no      no
+list_erasure_requests    no        no     no     no       yes     no      no      no
+approve_erasure          no        no     no     no       yes     no      no      no
+refuse_erasure           no        no     no     no       yes     no      no      no
 list_audit_events        no        no     no     no       no      no      yes     no
 ";
 
@@ -193,6 +198,7 @@ impl Operation {
                 "payout_batches" => side.id("payout_batch"),
                 "papers" => side.id("paper"),
                 "problems" => side.id("problem"),
+                "erasure_requests" => side.id("erasure_request"),
                 "ledger" if self.path.contains("entries") => side.id("ledger_entry"),
                 "ledger" => side.id("ledger_account"),
                 _ => "",
@@ -266,6 +272,8 @@ impl Operation {
                 "title": "账户不符", "detail": "存折已注销", "household_id": household, "owner": "officer",
                 "due_on": "2027-03-08",
             }),
+            "request_erasure" => json!({}),
+            "refuse_erasure" => json!({ "reason": "还有未付款项" }),
             "close_problem" => json!({ "evidence": "已更正" }),
             "record_payout_results" => {
                 json!({ "results": [{ "payout_id": side.id("payout"), "result": "paid" }] })

@@ -105,7 +105,8 @@ async fn refuse_taken(txn: &WriteTxn, inserts: &[Insert]) -> Outcome<()> {
         return Ok(());
     }
     let pairs: Vec<(String, String)> = numbered.iter().map(|(pair, _)| pair.clone()).collect();
-    let mut seen: HashSet<(String, String)> = store::taken_identities(txn, &pairs).await?.into_iter().collect();
+    let mut seen: HashSet<(String, String)> =
+        store::taken_identities(txn, &pairs).await?.into_iter().collect();
     match numbered.into_iter().find(|(pair, _)| !seen.insert(pair.clone())) {
         Some((_, masked)) => Err(identity_taken(masked).into()),
         None => Ok(()),

@@ -28,8 +28,8 @@ mod table;
 pub use bulk::{NewHousehold, insert_many};
 pub use clear::{Contact, Payee, Personal, Wanted, contacts, find, payees, personal};
 pub use rules::{
-    Status, VisitOutcome, check_letter, identity_number, mask_bank_account, mask_identity_number, mask_name,
-    mask_phone,
+    Status, VisitOutcome, check_letter, hidden_cells, identity_number, mask_bank_account,
+    mask_identity_number, mask_name, mask_phone, published_until,
 };
 pub use store::Filter;
 pub use table::{COLUMNS, HouseholdImport, import};
@@ -44,6 +44,14 @@ pub struct HouseholdFacts {
     pub county_code: String,
     pub village_code: String,
     pub status: Status,
+    pub is_erased: bool,
+}
+
+impl HouseholdFacts {
+    /// Refuses a step with a household that was erased.
+    pub fn refuse_erased(&self, attempted: &'static str) -> Result<(), Refusal> {
+        if self.is_erased { Err(erased(attempted)) } else { Ok(()) }
+    }
 }
 
 /// A household as a caller may see it.
@@ -138,6 +146,7 @@ pub async fn visible(
         status: status_of(&row.status)?,
         county_code: row.county_code,
         village_code: row.village_code,
+        is_erased: row.erased_at.is_some(),
     })
 }
 
@@ -262,6 +271,7 @@ pub async fn change_status(
         .write(|| async {
             let txn = app.db.begin().await?;
             let before = visible(&txn, &caller.scope, id, today).await?;
+            before.refuse_erased("change its status")?;
             let next = store::NextStatus {
                 id: app.ids.next(now),
                 household_id: id,
@@ -297,6 +307,7 @@ pub async fn record_visit(app: &App, caller: &Caller, id: Uuid, visit: NewVisit)
         .write(|| async {
             let txn = app.db.begin().await?;
             let household = visible(&txn, &caller.scope, id, today).await?;
+            household.refuse_erased("visit it")?;
             let row = store::Visit {
                 id: app.ids.next(now),
                 county_code: household.county_code.clone(),
@@ -321,6 +332,11 @@ pub async fn record_visit(app: &App, caller: &Caller, id: Uuid, visit: NewVisit)
             txn.commit(made).await
         })
         .await
+}
+
+/// Takes out of a household what is personal, notes of visits included; its name becomes `pseudonym`. It stays erased.
+pub async fn erase(txn: &WriteTxn, id: Uuid, pseudonym: &str, now: DateTime<Utc>) -> Outcome<()> {
+    if store::erase(txn, id, pseudonym, now).await? { Ok(()) } else { Err(erased("erase").into()) }
 }
 
 /// Imports a csv or xlsx file of households of the officer's region. See [`import`].

@@ -41,7 +41,10 @@ pub fn seal(app: &App, id: Uuid, written: Written<'_>) -> Outcome<SealedFacts> {
     let sealed = |column, text: Option<&String>| text.map(|text| app.keys.seal(column, id, text)).transpose();
     Ok(SealedFacts {
         identity_number_sealed: sealed(Sealed::HouseholdIdentityNumber, number.as_ref())?,
-        identity_fingerprint: number.as_deref().map(|number| identity_fingerprint(app, number)).transpose()?,
+        identity_fingerprint: number
+            .as_deref()
+            .map(|number| identity_fingerprint(app, number))
+            .transpose()?,
         identity_number_masked: number.as_deref().map(rules::mask_identity_number),
         phone_sealed: sealed(Sealed::HouseholdPhone, phone.as_ref())?,
         phone_fingerprint: phone.as_deref().map(|phone| phone_fingerprint(app, phone)).transpose()?,

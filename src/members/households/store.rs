@@ -271,6 +271,19 @@ pub async fn update(
     Ok(db::change(txn, sql, values).await? == 1)
 }
 
+/// Takes out what is personal; `false` when it is gone already.
+pub async fn erase(txn: &WriteTxn, id: Uuid, pseudonym: &str, now: DateTime<Utc>) -> Result<bool, DbErr> {
+    let sql = "update household
+               set head_name = $2, external_ref = null, identity_number_sealed = null, identity_fingerprint = null,
+                   phone_sealed = null, phone_fingerprint = null, bank_account_sealed = null, address_sealed = null,
+                   erased_at = $3, updated_at = $3, version = version + 1
+               where id = $1 and erased_at is null";
+    let is_done = db::change(txn, sql, [id.into(), pseudonym.into(), now.into()]).await? == 1;
+    let sql = "update survey_visit set note = null where household_id = $1 and note is not null";
+    db::change(txn, sql, [id.into()]).await?;
+    Ok(is_done)
+}
+
 /// A status that follows another one.
 #[derive(Clone, Debug)]
 pub struct NextStatus {

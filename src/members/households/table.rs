@@ -22,7 +22,9 @@ pub const COLUMNS: [Column; 10] = [
     Column { key: "village", titles: &["村代码", "行政村代码", "区划代码"], required: true },
     Column { key: "status", titles: &["户类型", "类型"], required: true },
     Column { key: "status_from", titles: &["认定日期", "识别日期"], required: false },
-    Column { key: "identity_number", titles: &["身份证号", "身份证号码", "公民身份号码"], required: false },
+    Column {
+        key: "identity_number", titles: &["身份证号", "身份证号码", "公民身份号码"], required: false
+    },
     Column { key: "phone", titles: &["联系电话", "电话", "手机号"], required: false },
     Column { key: "bank_account", titles: &["银行账号", "银行卡号"], required: false },
     Column { key: "address", titles: &["住址", "家庭住址", "地址"], required: false },

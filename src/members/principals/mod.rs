@@ -1,5 +1,6 @@
 //! Those who sign in. They are made on the command line by whoever runs the service; nobody makes themselves one.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::app::App;
@@ -54,6 +55,12 @@ pub async fn insert(
     };
     trail::record(txn, &app.ids, now, actor, vec![event]).await?;
     Ok(id)
+}
+
+/// Ends for good the sign-in of everybody of a household: no sessions, no account, no name. Answers how many there were.
+pub async fn retire_of_household(txn: &WriteTxn, household_id: Uuid, now: DateTime<Utc>) -> Outcome<u64> {
+    store::revoke_sessions_of_household(txn, household_id, now).await?;
+    Ok(store::retire_of_household(txn, household_id).await?)
 }
 
 /// Households sign in by their phone, or whatever their helper made up from their name: the trail does without.

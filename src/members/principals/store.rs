@@ -1,7 +1,7 @@
 //! SQL of principals.
 
 use chrono::{DateTime, Utc};
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use uuid::Uuid;
 
 use super::rules::{NewPrincipal, Place};
@@ -39,4 +39,26 @@ pub async fn insert(
         now.into(),
     ];
     Ok(db::change(txn, sql, values).await? == 1)
+}
+
+pub async fn revoke_sessions_of_household(
+    txn: &WriteTxn,
+    household_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let sql = "update session set revoked_at = $2
+               where revoked_at is null
+                 and principal_id in (select id from principal where household_id = $1)";
+    db::change(txn, sql, [household_id.into(), now.into()]).await?;
+    Ok(())
+}
+
+/// Takes account and name of whoever signs in for a household, and answers how many there were. Accounts stay unique.
+pub async fn retire_of_household(txn: &WriteTxn, household_id: Uuid) -> Result<u64, DbErr> {
+    let id = if txn.get_database_backend() == DbBackend::Postgres { "id::text" } else { "lower(hex(id))" };
+    let sql = format!(
+        "update principal set is_active = $2, account = 'erased-' || {id}, display_name = '已注销', password_hash = ''
+         where household_id = $1"
+    );
+    db::change(txn, &sql, [household_id.into(), false.into()]).await
 }

@@ -30,7 +30,15 @@ mod tests {
     fn a_reason_has_five_to_two_hundred_characters_and_no_number_of_somebody() {
         assert_eq!(reason("  核对退回的付款 PO-341823  ").as_deref(), Ok("核对退回的付款 PO-341823"));
         let long = "长".repeat(201);
-        for bad in ["", "核对", "    核对    ", long.as_str(), "phone 138 1234-5678", "核对１３８１２３４５６７８", "核\n对核对核对"] {
+        for bad in [
+            "",
+            "核对",
+            "    核对    ",
+            long.as_str(),
+            "phone 138 1234-5678",
+            "核对１３８１２３４５６７８",
+            "核\n对核对核对",
+        ] {
             assert!(reason(bad).is_err(), "{bad}");
         }
     }

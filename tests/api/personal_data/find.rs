@@ -27,7 +27,8 @@ async fn at_p02_officers_and_finance_find_by_the_whole_number_in_a_body_and_see_
             assert!(SECRETS.iter().all(|secret| !answer.text.contains(secret)), "{}", answer.text);
         }
     }
-    let nobody = world.post(&officer, "/v1/households/find", json!({ "identity_number": OTHER_NUMBER })).await;
+    let nobody =
+        world.post(&officer, "/v1/households/find", json!({ "identity_number": OTHER_NUMBER })).await;
     assert_eq!(nobody.ok(), json!({ "items": [] }));
 }
 
@@ -47,7 +48,8 @@ async fn what_was_replaced_is_not_found_any_more_and_a_shared_phone_finds_all() 
     assert_eq!(ids(&old), [second.as_str()]);
     let old = world.post(&officer, "/v1/households/find", json!({ "identity_number": NUMBER })).await.ok();
     assert_eq!(ids(&old), [""; 0]);
-    let new = world.post(&officer, "/v1/households/find", json!({ "identity_number": OTHER_NUMBER })).await.ok();
+    let new =
+        world.post(&officer, "/v1/households/find", json!({ "identity_number": OTHER_NUMBER })).await.ok();
     assert_eq!(ids(&new), [id.as_str()]);
 }
 

@@ -26,8 +26,7 @@ async fn at_p01_lists_and_details_mask_identity_number_phone_account_address_and
         }
         let one = one.ok();
         let shown = (&one["identity_number"], &one["phone"], &one["bank_account"], &one["address"]);
-        let expected =
-            (&json!(MASKED_NUMBER), &json!("129****0001"), &json!("****2345"), &json!("****"));
+        let expected = (&json!(MASKED_NUMBER), &json!("129****0001"), &json!("****2345"), &json!("****"));
         assert_eq!(shown, expected);
         let knows = matches!(person.role, Role::Officer | Role::Household);
         assert_eq!(one["head_name"], if knows { NAME } else { "仲*妮" });
@@ -37,7 +36,8 @@ async fn at_p01_lists_and_details_mask_identity_number_phone_account_address_and
 #[tokio::test]
 async fn at_p01_nothing_of_it_is_in_the_database_in_the_clear() {
     let (world, officer, id) = with_household().await;
-    let edit = json!({ "identity_number": OTHER_NUMBER, "address": "示范组虚构路2号", "external_ref": "泾-002" });
+    let edit =
+        json!({ "identity_number": OTHER_NUMBER, "address": "示范组虚构路2号", "external_ref": "泾-002" });
     world.patch(&officer, &format!("/v1/households/{id}"), "\"1\"", edit).await.ok();
     for text in stored_texts(&world).await {
         for secret in SECRETS.iter().chain(&[OTHER_NUMBER, "虚构路2号"]) {
@@ -154,17 +154,14 @@ async fn at_p03_an_import_says_why_a_cell_is_bad_without_repeating_a_number_of_s
         .iter()
         .map(|cell| (cell["row"].as_u64().unwrap(), cell["column"].as_str().unwrap()))
         .collect();
-    let expected = [
-        (2, "身份证号"),
-        (3, "身份证号"),
-        (3, "联系电话"),
-        (3, "银行账号"),
-        (3, "住址"),
-        (5, "身份证号"),
-    ];
+    let expected =
+        [(2, "身份证号"), (3, "身份证号"), (3, "联系电话"), (3, "银行账号"), (3, "住址"), (5, "身份证号")];
     assert_eq!(told, expected);
     assert!(cells[0]["reason"].as_str().unwrap().contains("format the column as text"));
-    assert_eq!((&cells[1]["value"], &cells[5]["value"]), (&json!("**************0016"), &json!("**************0023")));
+    assert_eq!(
+        (&cells[1]["value"], &cells[5]["value"]),
+        (&json!("**************0016"), &json!("**************0023"))
+    );
     assert!(!answer.text.contains("路路") && !answer.text.contains("1290000000"), "{}", answer.text);
     let known = format!("{TITLES}105,五,{village},脱贫户,{NUMBER},,,\n");
     let cells = upload(&world, &officer, known).await.refused(422, "cells_refused")["cells"].clone();
