@@ -1,6 +1,6 @@
 //! The specification of /v1/reports and /v1/public/progress, as tests over HTTP.
 
-mod arranged;
+pub mod arranged;
 mod figures;
 mod files;
 mod overdue;
