@@ -21,6 +21,7 @@ pub mod orders;
 pub mod papers;
 pub mod payments;
 pub mod payouts;
+pub mod personal_data;
 pub mod problems;
 pub mod products;
 pub mod quantity;

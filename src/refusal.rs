@@ -42,6 +42,13 @@ pub enum Refusal {
     TooManyAttempts {
         retry_after_seconds: u64,
     },
+    /// Somebody has done something as often today as one may on one day.
+    DailyLimit {
+        /// Such as "reveals".
+        what: &'static str,
+        max: u64,
+        retry_after_seconds: u64,
+    },
     /// The body or a parameter cannot be read at all.
     Malformed {
         detail: String,
@@ -90,6 +97,10 @@ pub enum Refusal {
     },
     /// The deposit of an institution does not cover it. `detail` says what to do.
     DepositShort {
+        detail: String,
+    },
+    /// A household that is to be erased still has something open. `detail` says what to do.
+    StillBound {
         detail: String,
     },
     /// Two different people must do this.

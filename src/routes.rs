@@ -14,8 +14,8 @@ use crate::http::edge::{BodyLimit, Edge};
 use crate::http::peer::Peers;
 use crate::http::problem::Problem;
 use crate::{
-    audit, bank_statements, deliveries, ledger, lots, members, orders, papers, payments, payouts, problems,
-    products, regions, reports, settlement,
+    audit, bank_statements, deliveries, ledger, lots, members, orders, papers, payments, payouts,
+    personal_data, problems, products, regions, reports, settlement,
 };
 
 /// The parts of the contract.
@@ -59,6 +59,8 @@ pub enum Tag {
     Problems,
     /// Without sign-in.
     Public,
+    /// What is stored about you, and to be erased.
+    PersonalData,
     /// Who wrote what.
     Audit,
 }
@@ -88,6 +90,7 @@ pub type Apis = (
         members::institutions::api::Api,
         members::cooperatives::api::Api,
         members::pairings::api::Api,
+        members::reveals::api::Api,
     ),
     (products::api::Api, lots::api::Api, orders::api::Api, deliveries::api::Api),
     (
@@ -105,6 +108,7 @@ pub type Apis = (
         bank_statements::matching::api::Api,
     ),
     (papers::api::Api, papers::invoice::api::Api, reports::api::Api, problems::api::Api, audit::api::Api),
+    (personal_data::export::api::Api, personal_data::erasure::api::Api),
 );
 
 fn apis(app: &App) -> Apis {
@@ -122,6 +126,7 @@ fn apis(app: &App) -> Apis {
             members::institutions::api::Api(app.clone()),
             members::cooperatives::api::Api(app.clone()),
             members::pairings::api::Api(app.clone()),
+            members::reveals::api::Api(app.clone()),
         ),
         (
             products::api::Api(app.clone()),
@@ -150,6 +155,7 @@ fn apis(app: &App) -> Apis {
             problems::api::Api(app.clone()),
             audit::api::Api(app.clone()),
         ),
+        (personal_data::export::api::Api(app.clone()), personal_data::erasure::api::Api(app.clone())),
     )
 }
 
@@ -176,13 +182,13 @@ pub fn routes(app: &App, recorder: Recorder) -> BoxEndpoint<'static, Response> {
 }
 
 /// A write may change what any cached answer shows, so every one that succeeds drops them all: here, once, where no
-/// operation can forget it. Signing in and previewing change nothing that is shown.
+/// operation can forget it. Signing in, previewing and looking up change nothing that is shown.
 async fn drop_cached_answers<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
     let path = request.uri().path();
-    let shows_nothing = ["/v1/sessions", "/v1/one_time_codes", "/v1/me", "/v1/api_keys", "/v1/principals"]
-        .iter()
-        .any(|own| path.starts_with(own))
-        || path.ends_with("/preview");
+    let own = ["/v1/sessions", "/v1/one_time_codes", "/v1/me", "/v1/api_keys", "/v1/principals"];
+    let looks_only = ["/preview", "/find", "/reveal"];
+    let shows_nothing = own.iter().any(|start| path.starts_with(start))
+        || looks_only.iter().any(|end| path.ends_with(end));
     let is_write = !request.method().is_safe() && !shows_nothing;
     let app = request.data::<App>().cloned();
     let response = endpoint.call(request).await?.into_response();

@@ -80,6 +80,8 @@ pub struct Settings {
     pub problem_minutes: i64,
     /// The whole audit runs this often, and what it finds becomes problems.
     pub audit_hours: i64,
+    /// Households whose personal data one person is shown in the clear on one day.
+    pub reveals_per_day_max: u64,
     /// Failed sign-ins of one account within the window.
     pub sign_in_tries_max: u64,
     /// Failed sign-ins of one peer within the window.
@@ -166,6 +168,7 @@ impl Default for Settings {
             escrow_account_bank: None,
             problem_minutes: 10,
             audit_hours: 24,
+            reveals_per_day_max: 100,
             sign_in_tries_max: 5,
             sign_in_peer_tries_max: 20,
             sign_in_window_seconds: 900,
@@ -258,6 +261,11 @@ impl Settings {
         ensure((1..=600).contains(&self.request_seconds_max), "request_seconds_max", "between 1 and 600")?;
         ensure((1_024..=16 << 20).contains(&self.body_bytes_max), "body_bytes_max", "1 KiB to 16 MiB")?;
         ensure((1_024..=100 << 20).contains(&self.upload_bytes_max), "upload_bytes_max", "1 KiB to 100 MiB")?;
+        ensure(
+            (1..=10_000).contains(&self.reveals_per_day_max),
+            "reveals_per_day_max",
+            "between 1 and 10000",
+        )?;
         ensure(self.sign_in_tries_max >= 1, "sign_in_tries_max", "at least 1")?;
         ensure(self.sign_in_peer_tries_max >= 1, "sign_in_peer_tries_max", "at least 1")?;
         ensure(self.sign_in_window_seconds >= 1, "sign_in_window_seconds", "at least 1")?;

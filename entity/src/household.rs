@@ -25,6 +25,15 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
     pub version: i64,
+    #[sea_orm(column_type = "Text")]
+    pub identity_number_sealed: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub address_sealed: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub identity_fingerprint: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub phone_fingerprint: Option<String>,
+    pub erased_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -24,6 +24,7 @@ mod m0023_counted_changes;
 mod m0024_trail_chain;
 mod m0025_sign_in;
 mod m0028_append_only;
+mod m0026_personal_data;
 mod sql;
 
 /// Applies every change that a database does not have yet.
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0024_trail_chain::Migration),
             Box::new(m0025_sign_in::Migration),
             Box::new(m0028_append_only::Migration),
+            Box::new(m0026_personal_data::Migration),
         ]
     }
 }

@@ -33,6 +33,7 @@ pub enum Touched {
     Paper,
     PaperPrint,
     Problem,
+    ErasureRequest,
     Entry,
     Account,
     /// Events of the trail itself.
@@ -65,6 +66,7 @@ impl Touched {
             "paper" => Self::Paper,
             "paper_print" => Self::PaperPrint,
             "problem" => Self::Problem,
+            "erasure_request" => Self::ErasureRequest,
             _ => return None,
         })
     }
@@ -94,6 +96,7 @@ impl Touched {
             Self::Paper => "touched_paper",
             Self::PaperPrint => "touched_paper_print",
             Self::Problem => "touched_problem",
+            Self::ErasureRequest => "touched_erasure_request",
             Self::Entry => "touched_entry",
             Self::Account => "touched_account",
             Self::Event => "touched_event",
@@ -147,6 +150,7 @@ pub fn sets() -> String {
         plain("payment_term"),
         plain("payment_reminder"),
         widened("problem", timed("problem", &["closed_at"])),
+        widened("erasure_request", timed("erasure_request", &["decided_at"])),
         widened(
             "payout_batch",
             format!(

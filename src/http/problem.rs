@@ -155,6 +155,10 @@ impl From<Refusal> for Problem {
                 body(429, "too_many_attempts", "Too many tries. Wait, then try again."),
                 retry_after_seconds,
             ),
+            Refusal::DailyLimit { what, max, retry_after_seconds } => Self::TooManyRequests(
+                body(429, "daily_limit_reached", format!("At most {max} {what} a day. Go on tomorrow.")),
+                retry_after_seconds,
+            ),
             Refusal::Malformed { detail } => Self::of(400, "malformed_request", detail),
             Refusal::Invalid { pointer, detail } => Self::at(422, "invalid_value", pointer, detail),
             Refusal::RegionUnknown { pointer, code } => Self::at(
@@ -210,6 +214,7 @@ impl From<Refusal> for Problem {
             Refusal::StockShort { lines } => short(&lines),
             Refusal::OverdueDebt { settlements, total, days_max } => indebted(settlements, total, days_max),
             Refusal::DepositShort { detail } => Self::of(409, "deposit_short", detail),
+            Refusal::StillBound { detail } => Self::of(409, "still_bound", detail),
             Refusal::SecondPersonNeeded => Self::of(
                 409,
                 "second_person_needed",
@@ -226,7 +231,7 @@ impl From<Refusal> for Problem {
             Refusal::KeysMissing => Self::of(
                 503,
                 "keys_missing",
-                "Phones and bank accounts need a file of keys. Whoever runs the service sets ZHUXIAO_KEYS to it.",
+                "Personal data needs a file of keys. Whoever runs the service sets ZHUXIAO_KEYS to it.",
             ),
             Refusal::BodyTooLarge { limit_bytes } => {
                 Self::of(413, "body_too_large", format!("At most {limit_bytes} bytes."))

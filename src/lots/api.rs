@@ -128,7 +128,8 @@ pub struct PublicLot {
     /// The product's name.
     pub product: String,
     pub grade: Option<String>,
-    /// Township of the pickup village, 12 digits.
+    /// Township of the pickup village, 12 digits; absent where fewer than three households have something on sale, and
+    /// where that could be worked out from the others.
     pub township: Option<String>,
     pub township_name: Option<String>,
     pub price: UnitPrice,
@@ -285,6 +286,10 @@ impl Api {
     ) -> Answer<Listed<PublicLot>> {
         let page = page_request(limit.0, cursor.0.as_deref())?;
         let region = township.0.as_deref().map(read_region).transpose()?;
+        if region.as_ref().is_some_and(|region| !region.code.ends_with("000")) {
+            let detail = "township: a township or a region above it; villages are not told".to_owned();
+            return Err(Refusal::Malformed { detail }.into());
+        }
         let filters = Filters { product_id: product_id.0, region, ..Filters::default() };
         let found = super::list_public(&self.0, &filters, page).await?;
         let page = Page { items: found.items, next: found.next };

@@ -223,6 +223,7 @@ async fn place_of(
     today: NaiveDate,
 ) -> Outcome<Place> {
     let household = households::visible(connection, &caller.scope, household_id, today).await?;
+    household.refuse_erased("offer a lot of it")?;
     let village_code = village_code.unwrap_or(&household.village_code);
     let village_code = regions::require_village(connection, village_code, today, "/village").await?.code;
     if !village_code.starts_with(&household.county_code) {

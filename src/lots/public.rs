@@ -1,6 +1,8 @@
-//! What anybody may see without signing in: what is on sale and in which township, never whose it is. Pages are cached
-//! until a lot changes.
+//! What anybody may see without signing in: what is on sale and in which township, never whose it is. A township in which
+//! fewer than three households have something on sale is not told, as it would tell of one of them. Pages are cached until
+//! a lot changes.
 
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -11,6 +13,7 @@ use super::{Filters, LotView, store, view_of};
 use crate::app::App;
 use crate::cache::Topic;
 use crate::http::page::{Page, PageRequest};
+use crate::members::households;
 use crate::money::Price;
 use crate::quantity::Measure;
 use crate::refusal::{Failure, Outcome};
@@ -70,15 +73,58 @@ pub async fn list_public(app: &App, filters: &Filters, page: PageRequest) -> Out
     }
     // Read before the query: a write in between makes what we store unreachable instead of stale.
     let generation = app.cache.generation(Topic::PublicLots).await;
-    let rows = store::list_for_sale(app.db.reader(), filters, today, page).await?;
-    let views: Outcome<Vec<LotView>> = rows.into_iter().map(view_of).collect();
-    let cut = Page::cut(views?, page, |view| view.id).map(PublicLotView::from);
-    let found = PublicPage { items: cut.items, next: cut.next };
+    let hidden = hidden_townships(&store::households_on_sale(app.db.reader(), today).await?);
+    let found = read(app, filters, &hidden, page).await?;
     if let Some(generation) = generation {
         let text = serde_json::to_string(&found).map_err(|error| Failure::Broken(error.to_string()))?;
         app.cache.put(Topic::PublicLots, generation, &key, text, KEPT).await;
     }
     Ok(found)
+}
+
+async fn read(
+    app: &App,
+    filters: &Filters,
+    hidden: &HashSet<String>,
+    page: PageRequest,
+) -> Outcome<PublicPage> {
+    // What is in a hidden township must not be learned by asking for it either.
+    if filters.region.as_ref().is_some_and(|region| hidden.contains(township_of(&region.code))) {
+        return Ok(PublicPage { items: Vec::new(), next: None });
+    }
+    let rows = store::list_for_sale(app.db.reader(), filters, app.clock.today(), page).await?;
+    let views: Outcome<Vec<LotView>> = rows.into_iter().map(view_of).collect();
+    let cut = Page::cut(views?, page, |view| view.id).map(|lot| shown(lot, hidden));
+    Ok(PublicPage { items: cut.items, next: cut.next })
+}
+
+fn shown(lot: LotView, hidden: &HashSet<String>) -> PublicLotView {
+    let is_hidden = hidden.contains(township_of(&lot.village_code));
+    let shown = PublicLotView::from(lot);
+    if is_hidden { PublicLotView { township_code: None, township_name: None, ..shown } } else { shown }
+}
+
+/// The first nine digits.
+fn township_of(code: &str) -> &str {
+    code.get(..9).unwrap_or(code)
+}
+
+/// The townships that are not told, county by county, of all that have something on sale.
+fn hidden_townships(on_sale: &[(String, i64)]) -> HashSet<String> {
+    let mut counties: BTreeMap<&str, Vec<(&str, i64)>> = BTreeMap::new();
+    for (township, households) in on_sale {
+        counties.entry(township.get(..6).unwrap_or(township)).or_default().push((township, *households));
+    }
+    let hidden = counties.values().flat_map(|townships| {
+        let counts: Vec<i64> = townships.iter().map(|(_, households)| *households).collect();
+        let cells = households::hidden_cells(&counts);
+        townships
+            .iter()
+            .zip(cells)
+            .filter(|(_, is_hidden)| *is_hidden)
+            .map(|((code, _), _)| (*code).to_owned())
+    });
+    hidden.collect()
 }
 
 /// Names the day too, on which lots go off sale without being changed.

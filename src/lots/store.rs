@@ -284,6 +284,27 @@ pub async fn list_for_sale(
     wheres.page(connection, page).await
 }
 
+/// How many different households have something on sale, by the first nine digits of the pickup village.
+pub async fn households_on_sale(
+    connection: &impl ConnectionTrait,
+    today: NaiveDate,
+) -> Result<Vec<(String, i64)>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Township {
+        township: String,
+        households: i64,
+    }
+    let mut wheres = Wheres::default();
+    wheres.and_for_sale(today);
+    let sql = format!(
+        "select substr(lot.village_code, 1, 9) as township, count(distinct lot.household_id) as households
+         from lot where true{} group by substr(lot.village_code, 1, 9)",
+        wheres.text
+    );
+    let found: Vec<Township> = db::rows(connection, &sql, wheres.values).await?;
+    Ok(found.into_iter().map(|row| (row.township, row.households)).collect())
+}
+
 /// Changes price, quantity and last day; `false` when the lot is withdrawn, was changed, or has promised more.
 pub async fn update(
     txn: &WriteTxn,

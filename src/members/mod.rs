@@ -10,6 +10,7 @@ pub mod pairings;
 pub mod password_policy;
 pub mod passwords;
 pub mod principals;
+pub mod reveals;
 pub mod sealed;
 pub mod second_factors;
 pub mod sessions;

@@ -1,6 +1,6 @@
-//! Phones and bank accounts at rest: AES-256-GCM, bound to the row and column they stand in, and keyed fingerprints by
-//! which equal ones are found without opening them. The keys come from a file that is read on first need; neither they
-//! nor what they seal is ever logged or shown by `Debug`.
+//! What is personal at rest: AES-256-GCM, bound to the row and column it stands in, and keyed fingerprints by which equal
+//! ones are found without opening them. The keys come from a file that is read on first need; neither they nor what they
+//! seal is ever logged or shown by `Debug`.
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
@@ -28,7 +28,9 @@ const FILE_BYTES_MAX: u64 = 64 << 10;
 /// another row or column does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sealed {
+    HouseholdIdentityNumber,
     HouseholdPhone,
+    HouseholdAddress,
     HouseholdBankAccount,
     /// Of the payee a payout was instructed for; the row is the payout's.
     PayoutPayeeName,
@@ -49,6 +51,8 @@ pub enum Sealed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fingerprint {
     BankAccount,
+    HouseholdIdentityNumber,
+    HouseholdPhone,
     StatementLine,
     SignInPhone,
     OneTimeCode,
@@ -89,7 +93,9 @@ impl fmt::Debug for Ring {
 impl Sealed {
     fn bound_to(self, row: Uuid) -> String {
         let column = match self {
+            Self::HouseholdIdentityNumber => "household.identity_number",
             Self::HouseholdPhone => "household.phone",
+            Self::HouseholdAddress => "household.address",
             Self::HouseholdBankAccount => "household.bank_account",
             Self::PayoutPayeeName => "payout_payee.name",
             Self::PayoutPayeeAccount => "payout_payee.account",
@@ -138,7 +144,9 @@ impl Keys {
         let key = self.ring()?.0.first().ok_or(Refusal::KeysMissing)?;
         let mut mac = key.fingerprints.clone();
         mac.update(match of {
-            Fingerprint::BankAccount => b"bank_account:",
+            Fingerprint::BankAccount => b"bank_account:".as_slice(),
+            Fingerprint::HouseholdIdentityNumber => b"household.identity_number:",
+            Fingerprint::HouseholdPhone => b"household.phone:",
             Fingerprint::StatementLine => b"bank_statement_line:",
             Fingerprint::SignInPhone => b"sign_in_phone:",
             Fingerprint::OneTimeCode => b"one_time_code:",

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::allocation::Policy;
 use super::{
-    AllocationView, Filter, LineRequest, LineView, OrderRequest, OrderView, PaymentMode, PreviewView,
-    RawAmount, State,
+    AllocationView, Filter, LineRequest, LineView, OrderRequest, OrderView, PaymentMode, PickupView,
+    PreviewView, RawAmount, State,
 };
 use crate::app::App;
 use crate::http::answers::{Created, Done, idempotency_key};
@@ -160,6 +160,10 @@ pub struct Allocation {
     pub line_no: Option<i64>,
     pub lot_id: Uuid,
     pub household_id: Uuid,
+    /// Of its head, masked, such as 仲*妮; there in the list of allocations.
+    pub household_name: Option<String>,
+    /// The household's phone, for the buyer, from the confirmation to the acceptance.
+    pub pickup_contact: Option<String>,
     /// Where it is picked up.
     pub village: Option<String>,
     pub quantity: Amount,
@@ -240,7 +244,8 @@ impl Api {
 
     /// List who fills an order
     ///
-    /// Newest first. A household sees its own part, a helper that of paired households.
+    /// Newest first. A household sees its own part, a helper that of paired households. Buyers see of a household what a
+    /// delivery needs: its village, its masked name and, from the confirmation to the acceptance, its phone.
     #[oai(path = "/orders/:id/allocations", method = "get", operation_id = "list_allocations")]
     async fn list_allocations(
         &self,
@@ -389,6 +394,8 @@ impl From<AllocationView> for Allocation {
             line_no: view.line_no,
             lot_id: view.lot_id,
             household_id: view.household_id,
+            household_name: None,
+            pickup_contact: None,
             village: view.village_code,
             quantity: Amount::new(view.quantity_base, view.measure),
             price: view.price.into(),
@@ -397,6 +404,13 @@ impl From<AllocationView> for Allocation {
             reason: view.reason,
             state: view.state,
         }
+    }
+}
+
+impl From<PickupView> for Allocation {
+    fn from(view: PickupView) -> Self {
+        let PickupView { allocation, household_name, pickup_contact } = view;
+        Self { household_name, pickup_contact, ..allocation.into() }
     }
 }
 

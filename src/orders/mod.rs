@@ -1,6 +1,7 @@
 //! Bulk orders: previewed, placed, confirmed, cancelled, expired, rated. Every step that moves stock moves it in the same
 //! transaction as the order's state; no step looks at stock and then updates it by id.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,7 +15,8 @@ use crate::db::{Change, Committed, WriteTxn};
 use crate::http::page::{Page, PageRequest};
 use crate::idempotency::{self, Kept, Key, Once};
 use crate::lots::stock::{self, Shift};
-use crate::members::access::{Caller, Role};
+use crate::members::access::{Caller, Role, Scope};
+use crate::members::households::{self, Contact};
 use crate::numbers::Series;
 use crate::quantity::{Measure, show_base};
 use crate::refusal::{Failure, Outcome, Refusal};
@@ -36,7 +38,7 @@ pub use fulfilment::{
 };
 use plan::Plan;
 pub use rules::{LineRequest, OrderRequest, PaymentMode, RawAmount, State};
-pub use views::{AllocationView, LineView, OrderView, PreviewView};
+pub use views::{AllocationView, LineView, OrderView, PickupView, PreviewView};
 
 /// Expired orders that one sweep releases at most; the next sweep takes the rest.
 const SWEEP_MAX: u32 = 500;
@@ -215,20 +217,36 @@ pub async fn get(app: &App, caller: &Caller, order_id: Uuid) -> Outcome<OrderVie
     view(app.db.reader(), app, caller, order_id).await
 }
 
-/// The allocations of an order that exist for the caller, newest first: a household sees its own.
+/// The allocations of an order that exist for the caller, newest first: a household sees its own. The buyer learns whom to
+/// call for what is to be picked up, as long as it is.
 pub async fn list_allocations(
     app: &App,
     caller: &Caller,
     order_id: Uuid,
     page: PageRequest,
-) -> Outcome<Page<AllocationView>> {
+) -> Outcome<Page<PickupView>> {
     if caller.role.is_administration() {
         return Err(Refusal::NotAllowed.into());
     }
     let (reader, today) = (app.db.reader(), app.clock.today());
-    found(reader, app, caller, order_id).await?;
+    let order = found(reader, app, caller, order_id).await?;
     let rows = store::list_allocations(reader, caller, today, order_id, page).await?;
-    Page::cut(rows, page, |row| row.id).try_map(AllocationView::of_row)
+    let is_buyers = matches!(caller.scope, Scope::Institution(_));
+    let is_open =
+        |row: &store::AllocationRow| is_buyers && rules::is_to_be_picked_up(&order.state, &row.state);
+    let households: Vec<Uuid> = rows.iter().map(|row| row.household_id).collect();
+    let open = rows.iter().filter(|row| is_open(row)).map(|row| row.household_id).collect();
+    let contacts = households::contacts(app, reader, &households, &open).await?;
+    let contacts: HashMap<Uuid, Contact> =
+        contacts.into_iter().map(|contact| (contact.id, contact)).collect();
+    Page::cut(rows, page, |row| row.id).try_map(|row| {
+        let contact = contacts.get(&row.household_id);
+        Ok(PickupView {
+            household_name: contact.map(|contact| contact.masked_name.clone()),
+            pickup_contact: contact.filter(|_| is_open(&row)).and_then(|contact| contact.phone.clone()),
+            allocation: AllocationView::of_row(row)?,
+        })
+    })
 }
 
 /// Confirms a placed order: what it holds is promised. Refused once the hold has expired.

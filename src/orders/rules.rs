@@ -216,6 +216,13 @@ impl State {
     }
 }
 
+/// Whether goods of an allocation are still to be picked up or weighed, by the stored states of the order and of it.
+#[must_use]
+pub fn is_to_be_picked_up(order: &str, allocation: &str) -> bool {
+    let is_under_way = matches!(State::parse(order), Some(State::Confirmed | State::Delivering));
+    is_under_way && matches!(allocation, "confirmed" | "dispatched")
+}
+
 /// The refusal of a step that the order's state does not allow.
 #[must_use]
 pub fn wrong_state(from: &str, attempted: &'static str) -> Refusal {

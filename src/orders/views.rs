@@ -74,6 +74,16 @@ pub struct AllocationView {
     pub state: Option<String>,
 }
 
+/// An allocation and whom to ask for. Never stored: a phone in the clear must not outlive the delivery.
+#[derive(Clone)]
+pub struct PickupView {
+    pub allocation: AllocationView,
+    /// Masked.
+    pub household_name: Option<String>,
+    /// A phone, for the buyer while it is to be picked up.
+    pub pickup_contact: Option<String>,
+}
+
 impl PreviewView {
     pub(super) fn of(plan: &Plan, has_credit: bool) -> Self {
         Self {

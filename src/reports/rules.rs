@@ -16,9 +16,6 @@ pub const GROUPS_MAX: usize = 10_000;
 /// Rows of a sheet at most.
 pub const SHEET_ROWS_MAX: usize = 50_000;
 
-/// Figures over fewer households than this are not published.
-pub const PUBLISHED_HOUSEHOLDS_MIN: i64 = 3;
-
 const PERIOD_YEARS_MAX: u32 = 10;
 
 /// What rows of a report are grouped by.

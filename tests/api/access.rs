@@ -49,6 +49,8 @@ import_households           no        no        no        no        yes       no
 get_household               yes       yes       no        no        yes       yes       yes       no        no
 update_household            yes       yes       no        no        yes       no        no        no        no
 change_household_status     no        no        no        no        yes       no        no        no        no
+find_households             no        no        no        no        yes       yes       no        no        no
+reveal_household            no        no        no        no        yes       yes       no        no        no
 record_survey_visit         no        yes       no        no        yes       no        no        no        no
 list_institutions           no        no        yes       yes       yes       yes       yes       no        no
 create_institution          no        no        no        no        yes       no        no        no        no
@@ -137,6 +139,11 @@ list_problems               no        no        no        no        yes       ye
 raise_problem               no        no        no        no        yes       yes       no        no        no
 get_problem                 no        no        no        no        yes       yes       yes       no        no
 close_problem               no        no        no        no        yes       yes       no        no        no
+export_my_data              yes       yes       yes       yes       yes       yes       yes       yes       yes
+request_erasure             yes       no        no        no        no        no        no        no        no
+list_erasure_requests       no        no        no        no        yes       no        no        no        no
+approve_erasure             no        no        no        no        yes       no        no        no        no
+refuse_erasure              no        no        no        no        yes       no        no        no        no
 list_audit_events           no        no        no        no        no        no        yes       no        no
 ";
 
@@ -207,8 +214,12 @@ impl Operation {
                 "payout_batches" => side.id("payout_batch"),
                 "papers" => side.id("paper"),
                 "problems" => side.id("problem"),
+<<<<<<< HEAD
                 "principals" => side.id("principal"),
                 "api_keys" => side.id("api_key"),
+=======
+                "erasure_requests" => side.id("erasure_request"),
+>>>>>>> wa
                 "ledger" if self.path.contains("entries") => side.id("ledger_entry"),
                 "ledger" => side.id("ledger_account"),
                 _ => "",
@@ -253,6 +264,8 @@ impl Operation {
             }
             "update_household" => json!({ "phone": "13912345679" }),
             "change_household_status" => json!({ "status": "general", "from_on": "2027-03-01" }),
+            "find_households" => json!({ "phone": "13912345679" }),
+            "reveal_household" => json!({ "fields": ["phone"], "reason": "核对联系电话" }),
             "record_survey_visit" => json!({ "visited_on": "2027-03-01", "outcome": "nothing_unsold" }),
             "create_institution" => json!({
                 "region": side.home.village, "name": "新单位", "kind": "union", "credit_code": "12100000400010275N",
@@ -292,6 +305,8 @@ impl Operation {
                 "title": "账户不符", "detail": "存折已注销", "household_id": household, "owner": "officer",
                 "due_on": "2027-03-08",
             }),
+            "request_erasure" => json!({}),
+            "refuse_erasure" => json!({ "reason": "还有未付款项" }),
             "close_problem" => json!({ "evidence": "已更正" }),
             "record_payout_results" => {
                 json!({ "results": [{ "payout_id": side.id("payout"), "result": "paid" }] })

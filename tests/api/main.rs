@@ -40,6 +40,7 @@ mod payment_terms;
 mod payments;
 mod payouts;
 mod people;
+mod personal_data;
 mod prepaid;
 mod problems;
 mod products;

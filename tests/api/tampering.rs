@@ -19,7 +19,7 @@ use crate::support::World;
 use crate::support::builders::drop_guards;
 
 /// Whole numbers that are not figures of money or stock; those of the chain of the trail have tests of their own.
-const NOT_FIGURES: [&str; 13] = [
+const NOT_FIGURES: [&str; 14] = [
     "version",
     "line_no",
     "position",
@@ -33,6 +33,7 @@ const NOT_FIGURES: [&str; 13] = [
     "link_number",
     "last_step",
     "tries_left",
+    "reveal_count",
 ];
 
 /// What test builders write below the API, without events.

@@ -5,7 +5,7 @@ use super::super::touched::Touched;
 use super::{Check, Pair, as_last_worded, only_of_table};
 
 /// Tables whose every row was announced by an event about it.
-const ANNOUNCED: [&str; 19] = [
+const ANNOUNCED: [&str; 20] = [
     "household",
     "institution",
     "product",
@@ -25,6 +25,7 @@ const ANNOUNCED: [&str; 19] = [
     "paper",
     "paper_print",
     "problem",
+    "erasure_request",
 ];
 
 /// A sealed value holds a nonce of 12 bytes and a tag of 16 besides the value: anything shorter is not sealed.
@@ -89,9 +90,14 @@ fn sealed(dialect: Dialect) -> Check {
     Check {
         invariant: 9,
         table: "household",
-        what: "phones and bank accounts are encrypted at rest",
+        what: "identity numbers, phones, addresses and bank accounts are encrypted at rest",
         key: dialect.id_text("h.id"),
-        pairs: vec![is_sealed("phone_sealed", "h"), is_sealed("bank_account_sealed", "h")],
+        pairs: vec![
+            is_sealed("identity_number_sealed", "h"),
+            is_sealed("phone_sealed", "h"),
+            is_sealed("address_sealed", "h"),
+            is_sealed("bank_account_sealed", "h"),
+        ],
         source: format!("household h where {}", dialect.only(Touched::Household, "h.id")),
     }
 }

@@ -205,12 +205,22 @@ fn new_household(stage: &Stage, dice: &mut Dice, number: u32, village: &str, has
         head_name: stage.data.person(dice),
         status,
         status_from: days_after(stage.calendar.start(), -dice.between(200, 1_800)),
-        // No mobile number of China begins with 12, and no bank's accounts begin with ten zeros.
+        // Nobody who was born in 1800 lives, no mobile number of China begins with 12, and no bank's accounts begin with ten
+        // zeros.
+        identity_number: has_keys.then(|| identity_number(number)).flatten(),
         phone: has_keys.then(|| format!("129{number:08}")),
         bank_account: has_keys.then(|| format!("0000000000{number:09}")),
+        address: has_keys.then(|| format!("示范组虚构{number:06}号")),
         external_ref: Some(format!("DEMO-{number:06}")),
         consent_on: Some(stage.calendar.start()),
     }
+}
+
+/// The number of somebody born in 1800: a thousand for each of its days, each with the right check digit.
+fn identity_number(number: u32) -> Option<String> {
+    let born = NaiveDate::from_yo_opt(1800, 1 + number / 1_000)?;
+    let digits = format!("{COUNTY}{}{:03}", born.format("%Y%m%d"), number % 1_000);
+    households::check_letter(&digits).map(|letter| format!("{digits}{letter}"))
 }
 
 fn level_of(level: data::RegionLevel) -> Level {

@@ -56,12 +56,18 @@ pub struct NewHousehold {
     pub status: HouseholdStatus,
     /// The first day of the status; today when absent, never later.
     pub status_from: Option<NaiveDate>,
+    /// 居民身份证号码 (GB 11643-1999): 18 digits, the last may be X; once per county. Sealed at rest, masked in every answer.
+    #[oai(validator(min_length = 15, max_length = 30))]
+    pub identity_number: Option<String>,
     /// Sealed at rest, masked in every answer.
     #[oai(validator(min_length = 7, max_length = 20))]
     pub phone: Option<String>,
     /// Sealed at rest, masked in every answer.
     #[oai(validator(min_length = 8, max_length = 40))]
     pub bank_account: Option<String>,
+    /// Sealed at rest, masked in every answer.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub address: Option<String>,
     /// Its number in the list it came from; once per county.
     #[oai(validator(min_length = 1, max_length = 50))]
     pub external_ref: Option<String>,
@@ -79,10 +85,15 @@ pub struct HouseholdChanges {
     /// By officers only.
     #[oai(validator(min_length = 1, max_length = 50))]
     pub external_ref: Option<String>,
+    /// By officers only.
+    #[oai(validator(min_length = 15, max_length = 30))]
+    pub identity_number: Option<String>,
     #[oai(validator(min_length = 7, max_length = 20))]
     pub phone: Option<String>,
     #[oai(validator(min_length = 8, max_length = 40))]
     pub bank_account: Option<String>,
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub address: Option<String>,
     /// By officers only.
     pub consent_on: Option<NaiveDate>,
 }
@@ -119,10 +130,14 @@ pub struct Household {
     pub external_ref: Option<String>,
     /// Masked for finance and auditors, such as 仲*妮.
     pub head_name: String,
+    /// Masked, such as 341823********1234.
+    pub identity_number: Option<String>,
     /// Masked, such as 138****5678.
     pub phone: Option<String>,
     /// Masked, such as ****1234.
     pub bank_account: Option<String>,
+    /// Masked, ****: that there is one.
+    pub address: Option<String>,
     /// As of today.
     pub status: HouseholdStatus,
     pub consent_on: Option<NaiveDate>,
@@ -209,7 +224,7 @@ impl Api {
 
     /// Edit a household
     ///
-    /// Officers edit all of it; the household and its helpers phone and bank account.
+    /// Officers edit all of it; the household phone, address and bank account; its helpers phone and address.
     #[oai(path = "/households/:id", method = "patch", operation_id = "update_household")]
     async fn update_household(
         &self,
@@ -255,8 +270,8 @@ impl Api {
 
     /// Import households
     ///
-    /// A csv or xlsx table with the columns 编号, 户主姓名, 村代码 and 户类型, and optionally 认定日期, 联系电话, 银行账号
-    /// and 同意日期. All of the file or nothing; a number (编号) that is known in its county is left as it is.
+    /// A csv or xlsx table with the columns 编号, 户主姓名, 村代码 and 户类型, and optionally 认定日期, 身份证号, 联系电话,
+    /// 银行账号, 住址 and 同意日期. All of the file or nothing; a number (编号) that is known in its county is left as it is.
     #[oai(path = "/households/import", method = "post", operation_id = "import_households")]
     async fn import_households(
         &self,
@@ -286,8 +301,10 @@ impl NewHousehold {
             head_name: self.head_name,
             status: self.status.into(),
             status_from: self.status_from.unwrap_or(today),
+            identity_number: self.identity_number,
             phone: self.phone,
             bank_account: self.bank_account,
+            address: self.address,
             external_ref: self.external_ref,
             consent_on: self.consent_on,
         }
@@ -299,8 +316,10 @@ impl From<HouseholdChanges> for HouseholdEdit {
         Self {
             head_name: changes.head_name,
             external_ref: changes.external_ref,
+            identity_number: changes.identity_number,
             phone: changes.phone,
             bank_account: changes.bank_account,
+            address: changes.address,
             consent_on: changes.consent_on,
         }
     }
@@ -333,8 +352,10 @@ impl From<HouseholdView> for Household {
             village: view.village_code,
             external_ref: view.external_ref,
             head_name: view.head_name,
+            identity_number: view.identity_number,
             phone: view.phone,
             bank_account: view.bank_account,
+            address: view.address,
             status: view.status.into(),
             consent_on: view.consent_on,
             created_at: view.created_at,

@@ -1,12 +1,14 @@
-//! Families that offer produce, their statuses and survey visits. What leaves this slice is masked; no function of it
-//! answers a phone or a bank account in the clear except [`payees`], for payouts.
+//! Families that offer produce, their statuses and survey visits. What leaves this slice is masked; what is personal
+//! leaves it in the clear through [`payees`] for payouts, [`contacts`] for open deliveries, and [`personal`] alone.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{ConnectionTrait, Value};
 use serde_json::json;
 use uuid::Uuid;
 
+use self::sealing::Written;
 use crate::app::App;
+use crate::db::WriteTxn;
 use crate::http::page::{Page, PageRequest};
 use crate::members::access::{Caller, RegionScope, Role, Scope};
 use crate::members::sealed::Sealed;
@@ -17,12 +19,18 @@ use crate::trail::{self, Event};
 
 pub mod api;
 mod bulk;
+mod clear;
 mod rules;
+mod sealing;
 mod store;
 mod table;
 
 pub use bulk::{NewHousehold, insert_many};
-pub use rules::{Status, VisitOutcome, mask_bank_account, mask_name, phone};
+pub use clear::{Contact, Payee, Personal, Wanted, contacts, find, payees, personal};
+pub use rules::{
+    Status, VisitOutcome, check_letter, hidden_cells, identity_number, mask_bank_account,
+    mask_identity_number, mask_name, mask_phone, phone, published_until,
+};
 pub use store::Filter;
 pub use table::{COLUMNS, HouseholdImport, import};
 
@@ -36,14 +44,14 @@ pub struct HouseholdFacts {
     pub county_code: String,
     pub village_code: String,
     pub status: Status,
+    pub is_erased: bool,
 }
 
-/// A household as a bank knows it. Never shown and never logged.
-#[derive(Clone)]
-pub struct Payee {
-    pub id: Uuid,
-    pub head_name: String,
-    pub account: String,
+impl HouseholdFacts {
+    /// Refuses a step with a household that was erased.
+    pub fn refuse_erased(&self, attempted: &'static str) -> Result<(), Refusal> {
+        if self.is_erased { Err(erased(attempted)) } else { Ok(()) }
+    }
 }
 
 /// A household as a caller may see it.
@@ -56,9 +64,13 @@ pub struct HouseholdView {
     /// Masked for finance and auditors.
     pub head_name: String,
     /// Masked.
+    pub identity_number: Option<String>,
+    /// Masked.
     pub phone: Option<String>,
     /// Masked.
     pub bank_account: Option<String>,
+    /// Masked.
+    pub address: Option<String>,
     pub status: Status,
     pub consent_on: Option<NaiveDate>,
     pub created_at: DateTime<Utc>,
@@ -90,8 +102,10 @@ pub struct HouseholdDetail {
 pub struct HouseholdEdit {
     pub head_name: Option<String>,
     pub external_ref: Option<String>,
+    pub identity_number: Option<String>,
     pub phone: Option<String>,
     pub bank_account: Option<String>,
+    pub address: Option<String>,
     pub consent_on: Option<NaiveDate>,
 }
 
@@ -132,6 +146,7 @@ pub async fn visible(
         status: status_of(&row.status)?,
         county_code: row.county_code,
         village_code: row.village_code,
+        is_erased: row.erased_at.is_some(),
     })
 }
 
@@ -192,8 +207,10 @@ pub async fn list(
     Ok(Page { items, next: page.next })
 }
 
-/// Changes a household that is still at `version`. Households change phone and bank account only, helpers
-/// the phone only.
+/// Changes a household that is still at `version`. Households change phone, address and bank account only, helpers
+/// phone and address only.
+///
+/// Refused when another household of the county has the identity number.
 pub async fn update(
     app: &App,
     caller: &Caller,
@@ -203,7 +220,7 @@ pub async fn update(
 ) -> Outcome<HouseholdDetail> {
     caller.allow(&[Role::Household, Role::Helper, Role::Officer])?;
     let is_of_officers = edit.head_name.is_some() || edit.external_ref.is_some() || edit.consent_on.is_some();
-    if is_of_officers {
+    if is_of_officers || edit.identity_number.is_some() {
         caller.allow(&[Role::Officer])?;
     }
     // Whoever helps a household must not come to be paid in its place.
@@ -216,7 +233,11 @@ pub async fn update(
             let txn = app.db.begin().await?;
             let found = store::find(&txn, &caller.scope, id, today).await?;
             let before = found.ok_or(Refusal::NotFound("household"))?;
+            if before.erased_at.is_some() {
+                return Err(erased("edit").into());
+            }
             let changes = changes(app, id, &edit)?;
+            refuse_taken(&txn, &before, &changes).await?;
             if !store::update(&txn, id, version, &changes, now)
                 .await
                 .map_err(|error| ref_taken(error.into()))?
@@ -250,6 +271,7 @@ pub async fn change_status(
         .write(|| async {
             let txn = app.db.begin().await?;
             let before = visible(&txn, &caller.scope, id, today).await?;
+            before.refuse_erased("change its status")?;
             let next = store::NextStatus {
                 id: app.ids.next(now),
                 household_id: id,
@@ -285,6 +307,7 @@ pub async fn record_visit(app: &App, caller: &Caller, id: Uuid, visit: NewVisit)
         .write(|| async {
             let txn = app.db.begin().await?;
             let household = visible(&txn, &caller.scope, id, today).await?;
+            household.refuse_erased("visit it")?;
             let row = store::Visit {
                 id: app.ids.next(now),
                 county_code: household.county_code.clone(),
@@ -311,6 +334,11 @@ pub async fn record_visit(app: &App, caller: &Caller, id: Uuid, visit: NewVisit)
         .await
 }
 
+/// Takes out of a household what is personal, notes of visits included; its name becomes `pseudonym`. It stays erased.
+pub async fn erase(txn: &WriteTxn, id: Uuid, pseudonym: &str, now: DateTime<Utc>) -> Outcome<()> {
+    if store::erase(txn, id, pseudonym, now).await? { Ok(()) } else { Err(erased("erase").into()) }
+}
+
 /// Imports a csv or xlsx file of households of the officer's region. See [`import`].
 pub async fn import_file(
     app: &App,
@@ -324,20 +352,6 @@ pub async fn import_file(
     import(app, &caller.actor(), &table, &how, &|_| {}).await
 }
 
-/// Names and bank accounts in the clear, for payouts and for nothing else. Households without an account are left out.
-pub async fn payees(
-    app: &App,
-    connection: &impl ConnectionTrait,
-    households: &[Uuid],
-) -> Outcome<Vec<Payee>> {
-    let rows = store::payees(connection, households).await?;
-    let open = |row: store::PayeeRow| {
-        let account = app.keys.open(Sealed::HouseholdBankAccount, row.id, &row.bank_account_sealed)?;
-        Ok(Payee { id: row.id, head_name: row.head_name, account })
-    };
-    rows.into_iter().map(open).collect()
-}
-
 /// Refuses a village outside the region of an officer.
 fn refuse_outside(region: &RegionScope, village: &str) -> Result<(), Refusal> {
     if region.contains(village) {
@@ -348,12 +362,13 @@ fn refuse_outside(region: &RegionScope, village: &str) -> Result<(), Refusal> {
 }
 
 fn view(app: &App, caller: &Caller, row: store::Row) -> Outcome<HouseholdView> {
-    let open = |column, sealed: Option<&String>, mask: fn(&str) -> String| {
-        sealed.map(|text| app.keys.open(column, row.id, text).map(|clear| mask(&clear))).transpose()
+    let masked = |column, mask: fn(&str) -> String| {
+        Ok::<_, Failure>(sealing::open(app, &row, column)?.map(|clear| mask(&clear)))
     };
-    let phone = open(Sealed::HouseholdPhone, row.phone_sealed.as_ref(), rules::mask_phone)?;
-    let bank_account =
-        open(Sealed::HouseholdBankAccount, row.bank_account_sealed.as_ref(), mask_bank_account)?;
+    let identity_number = masked(Sealed::HouseholdIdentityNumber, mask_identity_number)?;
+    let phone = masked(Sealed::HouseholdPhone, mask_phone)?;
+    let bank_account = masked(Sealed::HouseholdBankAccount, mask_bank_account)?;
+    let address = masked(Sealed::HouseholdAddress, rules::mask_address)?;
     let knows_them = matches!(caller.role, Role::Household | Role::Helper | Role::Officer);
     Ok(HouseholdView {
         id: row.id,
@@ -361,8 +376,10 @@ fn view(app: &App, caller: &Caller, row: store::Row) -> Outcome<HouseholdView> {
         village_code: row.village_code,
         external_ref: row.external_ref,
         head_name: if knows_them { row.head_name } else { mask_name(&row.head_name) },
+        identity_number,
         phone,
         bank_account,
+        address,
         status: status_of(&row.status)?,
         consent_on: row.consent_on,
         created_at: row.created_at,
@@ -376,25 +393,44 @@ fn changes(app: &App, id: Uuid, edit: &HouseholdEdit) -> Outcome<store::Changes>
     if let Some(day) = edit.consent_on {
         rules::not_later(day, app.clock.today(), "/consent_on")?;
     }
+    let written = Written {
+        identity_number: edit.identity_number.as_deref(),
+        phone: edit.phone.as_deref(),
+        bank_account: edit.bank_account.as_deref(),
+        address: edit.address.as_deref(),
+    };
     Ok(store::Changes {
         head_name: head_name.map_err(|reason| Refusal::invalid("/head_name", reason))?,
         external_ref: edit.external_ref.clone(),
-        phone_sealed: bulk::seal_phone(app, id, edit.phone.as_deref())?,
-        bank_account_sealed: bulk::seal_bank_account(app, id, edit.bank_account.as_deref())?,
+        sealed: sealing::seal(app, id, written)?,
         consent_on: edit.consent_on,
     })
 }
 
+async fn refuse_taken(txn: &WriteTxn, before: &store::Row, changes: &store::Changes) -> Outcome<()> {
+    let Some(fingerprint) = &changes.sealed.identity_fingerprint else { return Ok(()) };
+    if store::other_with_identity(txn, &before.county_code, fingerprint, before.id).await? {
+        let masked = changes.sealed.identity_number_masked.as_deref().unwrap_or_default();
+        return Err(bulk::identity_taken(masked).into());
+    }
+    Ok(())
+}
+
 fn edited(before: &store::Row, changes: &store::Changes) -> Event {
-    let mut after = before.clone();
+    let (mut after, sealed) = (before.clone(), changes.sealed.clone());
     after.external_ref = changes.external_ref.clone().or(after.external_ref);
-    after.phone_sealed = changes.phone_sealed.clone().or(after.phone_sealed);
-    after.bank_account_sealed = changes.bank_account_sealed.clone().or(after.bank_account_sealed);
+    after.identity_number_sealed = sealed.identity_number_sealed.clone().or(after.identity_number_sealed);
+    after.phone_sealed = sealed.phone_sealed.clone().or(after.phone_sealed);
+    after.bank_account_sealed = sealed.bank_account_sealed.clone().or(after.bank_account_sealed);
+    after.address_sealed = sealed.address_sealed.clone().or(after.address_sealed);
     after.consent_on = changes.consent_on.or(after.consent_on);
     let touched = json!({
         "head_name_changed": changes.head_name.is_some(),
-        "phone_changed": changes.phone_sealed.is_some(),
-        "bank_account_changed": changes.bank_account_sealed.is_some(),
+        "external_ref_changed": changes.external_ref.is_some(),
+        "identity_number_changed": sealed.identity_number_sealed.is_some(),
+        "phone_changed": sealed.phone_sealed.is_some(),
+        "bank_account_changed": sealed.bank_account_sealed.is_some(),
+        "address_changed": sealed.address_sealed.is_some(),
     });
     Event {
         county_code: Some(before.county_code.clone()),
@@ -405,6 +441,11 @@ fn edited(before: &store::Row, changes: &store::Changes) -> Event {
         before: Some(bulk::facts(before, json!({}))),
         after: Some(bulk::facts(&after, touched)),
     }
+}
+
+/// The refusal of a step with a household that was erased.
+fn erased(attempted: &'static str) -> Refusal {
+    Refusal::WrongState { what: "household", from: "erased".to_owned(), attempted }
 }
 
 fn why_not(statuses: &[store::StatusRow], status: Status) -> Refusal {
@@ -423,8 +464,8 @@ fn why_not(statuses: &[store::StatusRow], status: Status) -> Refusal {
 fn ref_taken(failure: Failure) -> Failure {
     match failure {
         Failure::Database(error) if crate::db::is_duplicate(&error) => {
-            Refusal::Duplicate { detail: "The county has a household with this external_ref.".to_owned() }
-                .into()
+            let detail = "The county has a household with this external_ref or this identity number.";
+            Refusal::Duplicate { detail: detail.to_owned() }.into()
         }
         other => other,
     }

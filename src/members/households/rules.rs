@@ -1,8 +1,17 @@
-//! What a household's status, name, phone and bank account may be, and how much of them is shown. Pure.
+//! What a household's status, name, phone, bank account and address may be, and how much of them is shown. Pure.
 
 use chrono::NaiveDate;
 
 use crate::refusal::Refusal;
+
+mod identity;
+mod small_cells;
+
+pub use identity::{check_letter, identity_number, mask_identity_number};
+pub use small_cells::{hidden_cells, published_until};
+
+/// Characters of an address at most.
+const ADDRESS_CHARS_MAX: usize = 200;
 
 /// 户类型: by the policy's list of 2021, one at a time, each from a day on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,6 +122,14 @@ pub fn bank_account(text: &str) -> Result<String, &'static str> {
     if (8..=32).contains(&digits.len()) { Ok(digits) } else { Err("write the 8 to 32 digits of the account") }
 }
 
+/// An address of 1 to 200 characters without control characters, trimmed.
+pub fn address(text: &str) -> Result<String, &'static str> {
+    let address = text.trim();
+    let length = address.chars().count();
+    let is_plain = (1..=ADDRESS_CHARS_MAX).contains(&length) && !address.contains(char::is_control);
+    if is_plain { Ok(address.to_owned()) } else { Err("write 1 to 200 characters") }
+}
+
 fn digits_of(text: &str) -> Option<String> {
     let kept: String = text.chars().filter(|letter| !matches!(letter, ' ' | '-')).collect();
     kept.bytes().all(|byte| byte.is_ascii_digit()).then_some(kept)
@@ -144,6 +161,26 @@ pub fn mask_bank_account(account: &str) -> String {
     format!("****{}", last_four(account))
 }
 
+/// `****`: that there is one. Of a short address any part would be all of it, and the village is told anyway.
+#[must_use]
+pub fn mask_address(_: &str) -> String {
+    "****".to_owned()
+}
+
+/// What an answer may repeat of a text that should have been somebody's number: of seven digits in a row or more the last
+/// four.
+#[must_use]
+pub fn mask_digits(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let runs = letters.chunk_by(|one, next| one.is_ascii_digit() == next.is_ascii_digit());
+    let shown = runs.flat_map(|run| {
+        let is_long = run.len() >= 7 && run.iter().all(char::is_ascii_digit);
+        let hidden = if is_long { run.len() - 4 } else { 0 };
+        run.iter().enumerate().map(move |(place, letter)| if place < hidden { '*' } else { *letter })
+    });
+    shown.collect()
+}
+
 fn last_four(text: &str) -> &str {
     text.len().checked_sub(4).and_then(|from| text.get(from..)).unwrap_or("")
 }
@@ -171,6 +208,21 @@ mod tests {
         assert_eq!(mask_phone("13812345678"), "138****5678");
         assert_eq!(mask_bank_account("6228480402564890018"), "****0018");
         assert_eq!((mask_phone("12"), mask_bank_account("12")), ("****".to_owned(), "****".to_owned()));
+    }
+
+    #[test]
+    fn of_an_address_nothing_is_shown_and_of_what_was_typed_for_a_number_four_digits() {
+        assert_eq!(mask_address("示范路1号"), "****");
+        assert_eq!(mask_digits("6228 480402564890018 x"), "6228 ***********0018 x");
+        assert_eq!(mask_digits("3.41823E+17"), "3.41823E+17");
+    }
+
+    #[test]
+    fn an_address_has_at_most_two_hundred_characters() {
+        assert_eq!(address(" 示范路1号 ").as_deref(), Ok("示范路1号"));
+        for bad in [String::new(), "路".repeat(201), "路\n".repeat(2)] {
+            assert!(address(&bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::rules::{Status, VisitOutcome};
+use super::sealing::SealedFacts;
 use crate::db::{self, ColumnType, WriteTxn};
 use crate::http::page::PageRequest;
 use crate::members::access::{RegionScope, Scope};
@@ -18,12 +19,17 @@ pub struct Row {
     pub village_code: String,
     pub external_ref: Option<String>,
     pub head_name: String,
+    pub identity_number_sealed: Option<String>,
+    pub identity_fingerprint: Option<String>,
     pub phone_sealed: Option<String>,
+    pub phone_fingerprint: Option<String>,
     pub bank_account_sealed: Option<String>,
+    pub address_sealed: Option<String>,
     pub status: String,
     pub consent_on: Option<NaiveDate>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    pub erased_at: Option<DateTime<Utc>>,
     pub version: i64,
 }
 
@@ -54,14 +60,14 @@ pub struct Filter {
 pub struct Changes {
     pub head_name: Option<String>,
     pub external_ref: Option<String>,
-    pub phone_sealed: Option<String>,
-    pub bank_account_sealed: Option<String>,
+    pub sealed: SealedFacts,
     pub consent_on: Option<NaiveDate>,
 }
 
 const COLUMNS: &str = "household.id, household.county_code, household.village_code, household.external_ref,
-    household.head_name, household.phone_sealed, household.bank_account_sealed, household.status,
-    household.consent_on, household.created_at, household.updated_at, household.version";
+    household.head_name, household.identity_number_sealed, household.identity_fingerprint, household.phone_sealed,
+    household.phone_fingerprint, household.bank_account_sealed, household.address_sealed, household.status,
+    household.consent_on, household.created_at, household.updated_at, household.erased_at, household.version";
 
 /// The condition that keeps a query to the households of a scope. See [`super::scope_condition`].
 pub fn scope_condition(scope: &Scope, alias: &str, today: NaiveDate, first: usize) -> (String, Vec<Value>) {
@@ -147,6 +153,8 @@ pub async fn last_visit(connection: &impl ConnectionTrait, id: Uuid) -> Result<O
 #[derive(Clone, Debug)]
 pub struct Insert {
     pub row: Row,
+    /// The identity number, masked.
+    pub masked: Option<String>,
     pub status_id: Uuid,
     pub status_from: NaiveDate,
 }
@@ -161,15 +169,21 @@ pub async fn insert(txn: &WriteTxn, inserts: &[Insert], now: DateTime<Utc>) -> R
         ("village_code", ColumnType::Text),
         ("external_ref", ColumnType::Text),
         ("head_name", ColumnType::Text),
+        ("identity_number_sealed", ColumnType::Text),
+        ("identity_fingerprint", ColumnType::Text),
         ("phone_sealed", ColumnType::Text),
+        ("phone_fingerprint", ColumnType::Text),
         ("bank_account_sealed", ColumnType::Text),
+        ("address_sealed", ColumnType::Text),
         ("status", ColumnType::Text),
         ("consent_on", ColumnType::Text),
     ];
     let sql = format!(
-        "insert into household (id, county_code, village_code, external_ref, head_name, phone_sealed,
-                                bank_account_sealed, status, consent_on, created_at, updated_at, version)
-         select id, county_code, village_code, external_ref, head_name, phone_sealed, bank_account_sealed, status,
+        "insert into household (id, county_code, village_code, external_ref, head_name, identity_number_sealed,
+                                identity_fingerprint, phone_sealed, phone_fingerprint, bank_account_sealed,
+                                address_sealed, status, consent_on, created_at, updated_at, version)
+         select id, county_code, village_code, external_ref, head_name, identity_number_sealed,
+                identity_fingerprint, phone_sealed, phone_fingerprint, bank_account_sealed, address_sealed, status,
                 consent_on{date}, $2, $2, 1
          from ({}) as new",
         db::set_rows(backend, "$1", &columns)
@@ -181,8 +195,12 @@ pub async fn insert(txn: &WriteTxn, inserts: &[Insert], now: DateTime<Utc>) -> R
             json!(row.village_code),
             json!(row.external_ref),
             json!(row.head_name),
+            json!(row.identity_number_sealed),
+            json!(row.identity_fingerprint),
             json!(row.phone_sealed),
+            json!(row.phone_fingerprint),
             json!(row.bank_account_sealed),
+            json!(row.address_sealed),
             json!(row.status),
             json!(row.consent_on),
         ]
@@ -229,19 +247,41 @@ pub async fn update(
                set head_name = coalesce($3, head_name), external_ref = coalesce($4, external_ref),
                    phone_sealed = coalesce($5, phone_sealed),
                    bank_account_sealed = coalesce($6, bank_account_sealed),
-                   consent_on = coalesce($7, consent_on), updated_at = $8, version = version + 1
-               where id = $1 and version = $2";
+                   consent_on = coalesce($7, consent_on), updated_at = $8, version = version + 1,
+                   identity_number_sealed = coalesce($9, identity_number_sealed),
+                   identity_fingerprint = coalesce($10, identity_fingerprint),
+                   phone_fingerprint = coalesce($11, phone_fingerprint),
+                   address_sealed = coalesce($12, address_sealed)
+               where id = $1 and version = $2 and erased_at is null";
+    let sealed = &changes.sealed;
     let values = [
         id.into(),
         version.into(),
         changes.head_name.clone().into(),
         changes.external_ref.clone().into(),
-        changes.phone_sealed.clone().into(),
-        changes.bank_account_sealed.clone().into(),
+        sealed.phone_sealed.clone().into(),
+        sealed.bank_account_sealed.clone().into(),
         changes.consent_on.into(),
         now.into(),
+        sealed.identity_number_sealed.clone().into(),
+        sealed.identity_fingerprint.clone().into(),
+        sealed.phone_fingerprint.clone().into(),
+        sealed.address_sealed.clone().into(),
     ];
     Ok(db::change(txn, sql, values).await? == 1)
+}
+
+/// Takes out what is personal; `false` when it is gone already.
+pub async fn erase(txn: &WriteTxn, id: Uuid, pseudonym: &str, now: DateTime<Utc>) -> Result<bool, DbErr> {
+    let sql = "update household
+               set head_name = $2, external_ref = null, identity_number_sealed = null, identity_fingerprint = null,
+                   phone_sealed = null, phone_fingerprint = null, bank_account_sealed = null, address_sealed = null,
+                   erased_at = $3, updated_at = $3, version = version + 1
+               where id = $1 and erased_at is null";
+    let is_done = db::change(txn, sql, [id.into(), pseudonym.into(), now.into()]).await? == 1;
+    let sql = "update survey_visit set note = null where household_id = $1 and note is not null";
+    db::change(txn, sql, [id.into()]).await?;
+    Ok(is_done)
 }
 
 /// A status that follows another one.
@@ -326,6 +366,95 @@ pub async fn taken_refs(
     let rows = pairs.iter().map(|(county, external_ref)| vec![json!(county), json!(external_ref)]);
     let taken: Vec<Taken> = db::rows(connection, &sql, [db::set_parameter(rows.collect())]).await?;
     Ok(taken.into_iter().map(|taken| (taken.county_code, taken.external_ref)).collect())
+}
+
+/// Which of the (county, fingerprint of an identity number) pairs are taken, in one statement.
+pub async fn taken_identities(
+    connection: &impl ConnectionTrait,
+    pairs: &[(String, String)],
+) -> Result<Vec<(String, String)>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Taken {
+        county_code: String,
+        fingerprint: String,
+    }
+    let columns = [("county_code", ColumnType::Text), ("fingerprint", ColumnType::Text)];
+    let sql = format!(
+        "select household.county_code, household.identity_fingerprint as fingerprint
+         from ({}) as wanted
+         join household on household.identity_fingerprint = wanted.fingerprint
+                       and household.county_code = wanted.county_code",
+        db::set_rows(connection.get_database_backend(), "$1", &columns)
+    );
+    let rows = pairs.iter().map(|(county, fingerprint)| vec![json!(county), json!(fingerprint)]);
+    let taken: Vec<Taken> = db::rows(connection, &sql, [db::set_parameter(rows.collect())]).await?;
+    Ok(taken.into_iter().map(|taken| (taken.county_code, taken.fingerprint)).collect())
+}
+
+/// Another household of the county than `id` with this identity number.
+pub async fn other_with_identity(
+    connection: &impl ConnectionTrait,
+    county: &str,
+    fingerprint: &str,
+    id: Uuid,
+) -> Result<bool, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Found {
+        #[expect(dead_code, reason = "a row is the answer")]
+        id: Uuid,
+    }
+    let sql = "select id from household where identity_fingerprint = $1 and county_code = $2 and id <> $3";
+    Ok(db::row::<Found>(connection, sql, [fingerprint.into(), county.into(), id.into()]).await?.is_some())
+}
+
+/// What a household is looked up by.
+#[derive(Clone, Debug)]
+pub enum LookUp {
+    IdentityNumber(String),
+    Phone(String),
+}
+
+/// The households of a scope whose number has this fingerprint, the newest first, at most `limit`.
+pub async fn with_fingerprint(
+    connection: &impl ConnectionTrait,
+    scope: &Scope,
+    wanted: &LookUp,
+    today: NaiveDate,
+    limit: u64,
+) -> Result<Vec<Row>, DbErr> {
+    let (column, fingerprint) = match wanted {
+        LookUp::IdentityNumber(fingerprint) => ("identity_fingerprint", fingerprint),
+        LookUp::Phone(fingerprint) => ("phone_fingerprint", fingerprint),
+    };
+    let (condition, more) = scope_condition(scope, "household", today, 3);
+    let sql = format!(
+        "select {COLUMNS} from household where household.{column} = $1 and {condition}
+         order by household.id desc limit $2"
+    );
+    let mut values: Vec<Value> = vec![fingerprint.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    values.extend(more);
+    db::rows(connection, &sql, values).await
+}
+
+/// Somebody who hands goods over.
+#[derive(FromQueryResult)]
+pub struct ContactRow {
+    pub id: Uuid,
+    pub head_name: String,
+    pub phone_sealed: Option<String>,
+}
+
+/// Names and sealed phones of households, in one statement.
+pub async fn contacts(
+    connection: &impl ConnectionTrait,
+    households: &[Uuid],
+) -> Result<Vec<ContactRow>, DbErr> {
+    let sql = format!(
+        "select id, head_name, phone_sealed from household where {}",
+        db::in_ids(connection.get_database_backend(), "id", "$1")
+    );
+    let parameter = db::set_parameter(households.iter().map(|id| vec![db::set_id(*id)]).collect());
+    db::rows(connection, &sql, [parameter]).await
 }
 
 /// A household that has a bank account.

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::bulk::{CHUNK, NewHousehold, insert_many};
 use super::rules::{self, Status};
-use super::store;
+use super::{sealing, store};
 use crate::app::App;
 use crate::members::access::RegionScope;
 use crate::refusal::Outcome;
@@ -16,14 +16,18 @@ use crate::sheet::{BadCell, Column, ImportReport, Row, Table, looks_like_lost_di
 use crate::trail::Actor;
 
 /// The columns of a table of households.
-pub const COLUMNS: [Column; 8] = [
+pub const COLUMNS: [Column; 10] = [
     Column { key: "external_ref", titles: &["编号", "户编号"], required: true },
     Column { key: "head_name", titles: &["户主姓名", "户主", "姓名"], required: true },
     Column { key: "village", titles: &["村代码", "行政村代码", "区划代码"], required: true },
     Column { key: "status", titles: &["户类型", "类型"], required: true },
     Column { key: "status_from", titles: &["认定日期", "识别日期"], required: false },
+    Column {
+        key: "identity_number", titles: &["身份证号", "身份证号码", "公民身份号码"], required: false
+    },
     Column { key: "phone", titles: &["联系电话", "电话", "手机号"], required: false },
     Column { key: "bank_account", titles: &["银行账号", "银行卡号"], required: false },
+    Column { key: "address", titles: &["住址", "家庭住址", "地址"], required: false },
     Column { key: "consent_on", titles: &["同意日期", "授权日期"], required: false },
 ];
 
@@ -62,6 +66,11 @@ pub async fn import(
         return Ok(report);
     }
     let new = without_known(app, read).await?;
+    report.refused = with_known_identity(app, table, &new).await?;
+    if !report.refused.is_empty() {
+        return Ok(report);
+    }
+    let new: Vec<NewHousehold> = new.into_iter().map(|read| read.household).collect();
     report.created = u64::try_from(new.len()).unwrap_or(u64::MAX);
     report.existing = u64::try_from(report.rows - new.len()).unwrap_or(u64::MAX);
     if !how.is_dry_run && !new.is_empty() {
@@ -88,13 +97,50 @@ async fn write(
         .await
 }
 
-async fn without_known(app: &App, read: Vec<NewHousehold>) -> Outcome<Vec<NewHousehold>> {
-    let pair = |new: &NewHousehold| {
+/// A household and the row it was read from.
+struct Read<'a> {
+    row: &'a Row,
+    household: NewHousehold,
+}
+
+async fn without_known<'a>(app: &App, read: Vec<Read<'a>>) -> Outcome<Vec<Read<'a>>> {
+    let pair = |read: &Read<'_>| {
+        let new = &read.household;
         (regions::county_of(&new.village_code), new.external_ref.clone().unwrap_or_default())
     };
     let pairs: Vec<(String, String)> = read.iter().map(pair).collect();
     let taken: HashSet<_> = store::taken_refs(app.db.reader(), &pairs).await?.into_iter().collect();
-    Ok(read.into_iter().filter(|new| !taken.contains(&pair(new))).collect())
+    Ok(read.into_iter().filter(|read| !taken.contains(&pair(read))).collect())
+}
+
+/// The cells of new households whose identity number another household of the county has.
+async fn with_known_identity(app: &App, table: &Table, new: &[Read<'_>]) -> Outcome<Vec<BadCell>> {
+    let mut pairs = Vec::new();
+    for read in new {
+        if let Some(number) = &read.household.identity_number {
+            let county = regions::county_of(&read.household.village_code);
+            pairs.push((read.row, (county, sealing::identity_fingerprint(app, number)?)));
+        }
+    }
+    if pairs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted: Vec<(String, String)> = pairs.iter().map(|(_, pair)| pair.clone()).collect();
+    let taken: HashSet<_> = store::taken_identities(app.db.reader(), &wanted).await?.into_iter().collect();
+    let known = pairs.into_iter().filter(|(_, pair)| taken.contains(pair));
+    let reason = "another household of the county has this identity number";
+    Ok(known.map(|(row, _)| bad_cell(table, row, "identity_number", reason)).collect())
+}
+
+/// Columns of which a report of bad cells must not repeat what stands in them.
+const PERSONAL: [&str; 4] = ["identity_number", "phone", "bank_account", "address"];
+
+fn bad_cell(table: &Table, row: &Row, key: &str, reason: impl Into<String>) -> BadCell {
+    let mut cell = table.bad_cell(row, key, reason);
+    if PERSONAL.contains(&key) {
+        cell.value = if key == "address" { String::new() } else { rules::mask_digits(&cell.value) };
+    }
+    cell
 }
 
 struct Reading<'a> {
@@ -104,29 +150,35 @@ struct Reading<'a> {
     villages: HashMap<String, Region>,
 }
 
-impl Reading<'_> {
-    fn rows(&self) -> (Vec<NewHousehold>, Vec<BadCell>) {
+impl<'a> Reading<'a> {
+    fn rows(&self) -> (Vec<Read<'a>>, Vec<BadCell>) {
         let (mut read, mut refused) = (Vec::new(), Vec::new());
-        let mut seen: HashMap<&str, usize> = HashMap::new();
+        let mut seen: HashMap<(&str, String), usize> = HashMap::new();
         for row in &self.table.rows {
-            let number = self.table.get(row, "external_ref");
-            let first = *seen.entry(number).or_insert(row.number);
-            if first != row.number && !number.is_empty() {
-                let reason = format!("this number stands in row {first} already");
-                refused.push(self.table.bad_cell(row, "external_ref", reason));
-                continue;
-            }
             let before = refused.len();
             let household = self.row(row, &mut refused);
+            let identity = household.as_ref().and_then(|household| household.identity_number.clone());
+            let numbers = [
+                ("external_ref", Some(self.table.get(row, "external_ref").to_owned())),
+                ("identity_number", identity),
+            ];
+            for (key, number) in numbers {
+                let Some(number) = number.filter(|number| !number.is_empty()) else { continue };
+                let first = *seen.entry((key, number)).or_insert(row.number);
+                if first != row.number {
+                    let reason = format!("this number stands in row {first} already");
+                    refused.push(bad_cell(self.table, row, key, reason));
+                }
+            }
             if refused.len() == before {
-                read.extend(household);
+                read.extend(household.map(|household| Read { row, household }));
             }
         }
         (read, refused)
     }
 
     /// Notes every bad cell of a row, not only the first.
-    fn row(&self, row: &Row, refused: &mut Vec<BadCell>) -> Option<NewHousehold> {
+    fn row(&self, row: &'a Row, refused: &mut Vec<BadCell>) -> Option<NewHousehold> {
         let external_ref = self.cell(row, "external_ref", refused, external_ref);
         let head_name =
             self.cell(row, "head_name", refused, |text| rules::head_name(text).map_err(str::to_owned));
@@ -137,9 +189,14 @@ impl Reading<'_> {
             })
         });
         let status_from = self.optional(row, "status_from", refused, |text| self.day(text));
+        let identity_number = self.optional(row, "identity_number", refused, |text| {
+            digits(text, |text| rules::identity_number(text, self.today))
+        });
         let phone = self.optional(row, "phone", refused, |text| digits(text, rules::phone));
         let bank_account =
             self.optional(row, "bank_account", refused, |text| digits(text, rules::bank_account));
+        let address =
+            self.optional(row, "address", refused, |text| rules::address(text).map_err(str::to_owned));
         let consent_on = self.optional(row, "consent_on", refused, |text| self.day(text));
         Some(NewHousehold {
             id: None,
@@ -147,8 +204,10 @@ impl Reading<'_> {
             head_name: head_name?,
             status: status?,
             status_from: status_from.unwrap_or(self.today),
+            identity_number,
             phone,
             bank_account,
+            address,
             external_ref: Some(external_ref?),
             consent_on,
         })
@@ -164,7 +223,7 @@ impl Reading<'_> {
         match read(self.table.get(row, key)) {
             Ok(value) => Some(value),
             Err(reason) => {
-                refused.push(self.table.bad_cell(row, key, reason));
+                refused.push(bad_cell(self.table, row, key, reason));
                 None
             }
         }
@@ -212,7 +271,7 @@ fn external_ref(text: &str) -> Result<String, String> {
 const LOST_DIGITS: &str =
     "the spreadsheet shortened this number; format the column as text and type it again";
 
-fn digits(text: &str, read: fn(&str) -> Result<String, &'static str>) -> Result<String, String> {
+fn digits(text: &str, read: impl Fn(&str) -> Result<String, &'static str>) -> Result<String, String> {
     if looks_like_lost_digits(text) {
         return Err(LOST_DIGITS.to_owned());
     }

@@ -1,6 +1,7 @@
 //! Those who sign in. The first are made on the command line by whoever runs the service; others by an administrator, and
 //! a security administrator lets them in: nobody gives rights alone, and nobody makes themselves one.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -101,7 +102,7 @@ pub async fn insert(
         Err(error) => return Err(error.into()),
     }
     let mut event = event("create_principal", new.county_code.clone(), id);
-    event.after = Some(json!({ "account": new.account, "role": new.role.as_str() }));
+    event.after = Some(json!({ "account": told_account(new), "role": new.role.as_str() }));
     trail::record(txn, &app.ids, now, actor, vec![event]).await?;
     Ok(id)
 }
@@ -233,4 +234,16 @@ fn event(action: &'static str, county_code: Option<String>, id: Uuid) -> Event {
         before: None,
         after: None,
     }
+}
+
+/// Ends for good the sign-in of everybody of a household: no sessions, no account, no name. Answers how many there were.
+pub async fn retire_of_household(txn: &WriteTxn, household_id: Uuid, now: DateTime<Utc>) -> Outcome<u64> {
+    store::revoke_sessions_of_household(txn, household_id, now).await?;
+    store::remove_second_factors_of_household(txn, household_id).await?;
+    Ok(store::retire_of_household(txn, household_id).await?)
+}
+
+/// Households sign in by their phone, or whatever their helper made up from their name: the trail does without.
+fn told_account(new: &NewPrincipal) -> Option<&str> {
+    (new.role != Role::Household).then_some(new.account.as_str())
 }

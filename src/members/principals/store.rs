@@ -1,7 +1,7 @@
 //! SQL of principals.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
 use uuid::Uuid;
 
 use super::rules::{NewPrincipal, Place};
@@ -176,4 +176,33 @@ pub async fn set_password(
                where id = $1 and password_hash = $3";
     let values = [id.into(), password_hash.into(), checked.into(), now.into(), false.into()];
     Ok(db::change(txn, sql, values).await? == 1)
+}
+
+pub async fn revoke_sessions_of_household(
+    txn: &WriteTxn,
+    household_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let sql = "update session set revoked_at = $2
+               where revoked_at is null
+                 and principal_id in (select id from principal where household_id = $1)";
+    db::change(txn, sql, [household_id.into(), now.into()]).await?;
+    Ok(())
+}
+
+pub async fn remove_second_factors_of_household(txn: &WriteTxn, household_id: Uuid) -> Result<(), DbErr> {
+    let sql = "delete from second_factor
+               where principal_id in (select id from principal where household_id = $1)";
+    db::change(txn, sql, [household_id.into()]).await?;
+    Ok(())
+}
+
+/// Takes account, name and phone of whoever signs in for a household, and answers how many there were. Accounts stay unique.
+pub async fn retire_of_household(txn: &WriteTxn, household_id: Uuid) -> Result<u64, DbErr> {
+    let id = if txn.get_database_backend() == DbBackend::Postgres { "id::text" } else { "lower(hex(id))" };
+    let sql = format!(
+        "update principal set is_active = $2, account = 'erased-' || {id}, display_name = '已注销', password_hash = ''
+         where household_id = $1"
+    );
+    db::change(txn, &sql, [household_id.into(), false.into()]).await
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{Earner, Figures, Report};
 use crate::http::scalars::Yuan;
+use crate::members::households::mask_name;
 use crate::money::Fen;
 use crate::reports::api::NamedRegion;
 use crate::sheet::table::{Cell, Column, Table};
@@ -72,13 +73,13 @@ impl From<Earner> for HouseholdIncome {
     }
 }
 
-/// The report as a sheet.
+/// The report as a sheet. Files are passed on, so their names are masked for everybody.
 pub fn table(report: &Report) -> Table {
     let mut columns: Vec<Column> = ["户主", "村代码", "村", "户类型"].into_iter().map(Column::of).collect();
     columns.extend(["收入(元)", "已收款(元)", "已付农户(元)", "销售(笔)"].map(Column::summed));
     let rows = report.earners.iter().map(|earner| {
         let named = [
-            Cell::Text(earner.head_name.clone()),
+            Cell::Text(mask_name(&earner.head_name)),
             Cell::Text(earner.village_code.clone()),
             Cell::text(earner.village_name.as_deref()),
             Cell::Text(earner.household_status.clone()),

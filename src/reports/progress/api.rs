@@ -1,6 +1,6 @@
 //! The public progress page as JSON.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use poem_openapi::Object;
 
 use super::Progress;
@@ -18,6 +18,9 @@ pub struct CountyProgress {
     pub as_of: DateTime<Utc>,
     /// Whether figures are left out to protect people.
     pub is_suppressed: bool,
+    /// The figures are those until this day: the last one, before today, on which three households or more sold, so that
+    /// two readings never differ by the sales of one.
+    pub until: Option<NaiveDate>,
     /// Different ones with an accepted sale.
     pub households: Option<u64>,
     /// What accepted sales come to.
@@ -30,12 +33,14 @@ pub struct CountyProgress {
 
 impl From<Progress> for CountyProgress {
     fn from(progress: Progress) -> Self {
-        let figures = progress.figures.as_ref();
+        let until = progress.figures.as_ref().map(|(until, _)| *until);
+        let figures = progress.figures.as_ref().map(|(_, figures)| figures);
         Self {
             region: progress.region,
             name: progress.name,
             as_of: progress.as_of,
             is_suppressed: figures.is_none(),
+            until,
             households: figures.map(|figures| figures.households.unsigned_abs()),
             amount: figures.map(|figures| Yuan(Fen::new(figures.amount_fen))),
             orders: figures.map(|figures| figures.orders.unsigned_abs()),

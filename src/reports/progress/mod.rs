@@ -1,12 +1,12 @@
 //! How far a county has come, for everybody. Only whole counties since the beginning, and no figure over fewer than
-//! three households, so that nobody's income can be told from what is published.
+//! three households, nor by the difference of two readings, so that nobody's income can be told from what is published.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::rules::PUBLISHED_HOUSEHOLDS_MIN;
 use crate::app::App;
 use crate::members::access::RegionScope;
+use crate::members::households::published_until;
 use crate::refusal::{Outcome, Refusal};
 
 pub mod api;
@@ -19,19 +19,25 @@ pub struct Progress {
     pub region: String,
     pub name: String,
     pub as_of: DateTime<Utc>,
-    /// Absent when they are over fewer than three households.
-    pub figures: Option<Figures>,
+    /// The day up to which sales count, and what they come to; absent as long as that would be over fewer than three
+    /// households.
+    pub figures: Option<(NaiveDate, Figures)>,
 }
 
 /// The progress of one county; anything else is no region here.
 pub async fn show(app: &App, county: &str) -> Outcome<Progress> {
     let region = RegionScope::of(county);
-    super::kept(app, &format!("progress:{}", region.code), || async {
+    let today = app.clock.today();
+    super::kept(app, &format!("progress:{}:{today}", region.code), || async {
+        let reader = app.db.reader();
         let as_of = app.clock.now();
-        let name = store::county_name(app.db.reader(), &region.code).await?;
+        let name = store::county_name(reader, &region.code).await?;
         let name = name.ok_or(Refusal::NotFound("county"))?;
-        let figures = store::figures(app.db.reader(), &region).await?;
-        let figures = figures.filter(|figures| figures.households >= PUBLISHED_HOUSEHOLDS_MIN);
+        let days = store::days(reader, &region).await?;
+        let figures = match published_until(&days, today) {
+            Some(until) => store::figures(reader, &region, until).await?.map(|figures| (until, figures)),
+            None => None,
+        };
         Ok(Progress { region: region.code.clone(), name, as_of, figures })
     })
     .await

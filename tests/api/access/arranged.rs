@@ -232,6 +232,8 @@ impl Side {
             "due_on": "2027-03-08",
         });
         self.make(world, Role::Officer, "/v1/problems", problem, "problem").await;
+        let erasure = json!({ "reason": "不再销售" });
+        self.make(world, Role::Household, "/v1/me/erasure_requests", erasure, "erasure_request").await;
         let statement = format!("日期,收入,支出,摘要\n2027-02-01,1.00,,{}\n", self.home.village);
         let answer = send(world, self.person(Role::Finance), "", statement).await.ok();
         self.ids.insert("bank_statement", text(&answer["statements"][0], "id"));

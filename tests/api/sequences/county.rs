@@ -118,8 +118,10 @@ fn new_household(county: &str, number: usize, today: chrono::NaiveDate) -> NewHo
         head_name: "示范户".to_owned(),
         status: Status::Registered,
         status_from: today,
+        identity_number: None,
         phone: None,
         bank_account: Some(format!("0000000000{number:09}")),
+        address: None,
         external_ref: None,
         consent_on: None,
     }

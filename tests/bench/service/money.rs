@@ -252,8 +252,10 @@ async fn make_households(engine: &Engine) {
             head_name: format!("示范户{number}"),
             status: Status::Registered,
             status_from: app.clock.today(),
+            identity_number: None,
             phone: None,
             bank_account: Some(format!("0000000000{number:09}")),
+            address: None,
             external_ref: None,
             consent_on: None,
         });
