@@ -7,6 +7,7 @@ use sea_orm::DbErr;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::http::pace::Pace;
 use crate::id::{Ids, secret_hash};
 use crate::idempotency::InFlight;
 use crate::ledger::export::Exports;
@@ -25,6 +26,7 @@ pub struct App {
     pub numbers: Numbers,
     pub in_flight: InFlight,
     pub hashing: Hashing,
+    pub pace: Pace,
     pub keys: Keys,
     pub exports: Exports,
     pub settings: Arc<Settings>,
@@ -57,6 +59,7 @@ impl App {
             numbers: Numbers::default(),
             in_flight: InFlight::default(),
             hashing: Hashing::new(settings.password_hashes_parallel, settings.password_hash_kib),
+            pace: Pace::new(settings.requests_per_second_max),
             keys: Keys::of(
                 settings.keys.as_deref(),
                 crate::cli::migrate::sqlite_path(&settings.database_url),

@@ -38,6 +38,10 @@ pub enum Refusal {
     TooManyAttempts {
         retry_after_seconds: u64,
     },
+    /// The caller sends more requests than one person may.
+    TooFast {
+        retry_after_seconds: u64,
+    },
     /// The body or a parameter cannot be read at all.
     Malformed {
         detail: String,

@@ -3,8 +3,13 @@
 pub mod answers;
 pub mod body;
 pub mod edge;
+pub mod gate;
+pub mod headers;
 pub mod imports;
-pub mod listener;
+pub mod intake;
+pub mod pace;
 pub mod page;
 pub mod problem;
+pub mod published;
 pub mod scalars;
+pub mod server;

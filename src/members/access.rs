@@ -208,7 +208,11 @@ async fn check(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
     let app = request
         .data::<App>()
         .ok_or_else(|| Problem::of(500, "internal_error", "The service is not set up."))?;
-    sessions::caller_of(app, &bearer.token).await.map_err(|failure| Problem::from(failure).into())
+    let caller = sessions::caller_of(app, &bearer.token).await.map_err(Problem::from)?;
+    let counted = app.pace.count(caller.principal_id, app.clock.now());
+    let too_fast = |retry_after_seconds| Problem::from(Refusal::TooFast { retry_after_seconds });
+    counted.map_err(too_fast)?;
+    Ok(caller)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod contract;
 mod tidy;
 
 mod access;
+mod attacks;
 mod audit_events;
 mod bank_statements;
 mod cooperatives;

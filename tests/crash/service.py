@@ -36,6 +36,8 @@ class Service:
             # A run may be longer than a hold or a session by default is.
             "ZHUXIAO_HOLD_MINUTES": "1440",
             "ZHUXIAO_SESSION_HOURS": "72",
+            # Its clients are few people in a great hurry.
+            "ZHUXIAO_REQUESTS_PER_SECOND_MAX": "1000000",
         }
         self.process = None
 
