@@ -9,6 +9,7 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::http::outbound::Outbound;
+use crate::http::pace::Pace;
 use crate::id::{Ids, secret_hash};
 use crate::idempotency::InFlight;
 use crate::ledger::export::Exports;
@@ -28,6 +29,7 @@ pub struct App {
     pub numbers: Numbers,
     pub in_flight: InFlight,
     pub hashing: Hashing,
+    pub pace: Pace,
     pub keys: Keys,
     pub outbound: Outbound,
     pub sms: SmsGateway,
@@ -66,6 +68,7 @@ impl App {
             numbers: Numbers::default(),
             in_flight: InFlight::default(),
             hashing: Hashing::new(settings.password_hashes_parallel, settings.password_hash_kib),
+            pace: Pace::new(settings.requests_per_second_max),
             keys: Keys::of(
                 settings.keys.as_deref(),
                 crate::cli::migrate::sqlite_path(&settings.database_url),

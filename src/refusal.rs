@@ -49,6 +49,10 @@ pub enum Refusal {
         max: u64,
         retry_after_seconds: u64,
     },
+    /// The caller sends more requests than one person may.
+    TooFast {
+        retry_after_seconds: u64,
+    },
     /// The body or a parameter cannot be read at all.
     Malformed {
         detail: String,

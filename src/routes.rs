@@ -1,8 +1,10 @@
 //! Every endpoint in one place: the API, its contract, its documentation page, and the pages for machines.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use poem::endpoint::BoxEndpoint;
+use poem::http::header::CONTENT_SECURITY_POLICY;
 use poem::middleware::Compression;
 use poem::web::Data;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
@@ -10,9 +12,13 @@ use poem_openapi::{LicenseObject, OpenApiService, ServerObject, Tags};
 
 use crate::app::App;
 use crate::cli::metrics::Recorder;
-use crate::http::edge::{BodyLimit, Edge};
+use crate::http::edge::Edge;
+use crate::http::gate::Gate;
+use crate::http::headers::{HeaderRules, policy_of_page};
+use crate::http::intake::Intake;
 use crate::http::peer::Peers;
 use crate::http::problem::Problem;
+use crate::http::published::Published;
 use crate::{
     audit, bank_statements, deliveries, ledger, lots, members, orders, papers, payments, payouts,
     personal_data, problems, products, regions, reports, settlement,
@@ -160,25 +166,38 @@ fn apis(app: &App) -> Apis {
 }
 
 /// Everything that is served.
-#[must_use]
-pub fn routes(app: &App, recorder: Recorder) -> BoxEndpoint<'static, Response> {
+pub fn routes(app: &App) -> serde_json::Result<BoxEndpoint<'static, Response>> {
     let settings = &app.settings;
     let service = service(app);
-    let contract = crate::cli::openapi::document(&service).unwrap_or_default();
-    let docs = service.swagger_ui();
-    Route::new()
+    let contract = crate::cli::openapi::document(&service)?;
+    let published = Arc::new(Published::read(&contract)?);
+    let docs = Docs::new(service.swagger_ui_html());
+    let seconds = Duration::from_secs;
+    Ok(Route::new()
         .nest("/", service.around(drop_cached_answers))
-        .nest("/docs", docs)
+        .at("/docs", get(docs_page).data(docs.clone()))
+        .at("/docs/", get(docs_page).data(docs))
         .at("/openapi.json", get(openapi_json).data(Contract(contract)))
         .at("/healthz", get(healthz))
         .at("/readyz", get(readyz))
-        .at("/metrics", get(metrics_page).data(recorder))
         .data(app.clone())
-        .with(BodyLimit { bytes: settings.body_bytes_max, upload_bytes: settings.upload_bytes_max })
+        .with(Gate::new(Arc::clone(&published), settings.requests_max, seconds(settings.request_seconds_max)))
+        .with(Intake::new(
+            settings.body_bytes_max,
+            settings.upload_bytes_max,
+            seconds(settings.body_seconds_max),
+        ))
         .with(Compression::new())
-        .with(Edge { request_seconds_max: settings.request_seconds_max })
+        .with(Edge { rules: HeaderRules::from(&**settings), published })
         .with(Peers { proxies: settings.trusted_proxies.clone() })
-        .boxed()
+        .boxed())
+}
+
+/// What whoever runs the service may see and nobody else: served on a listener of its own.
+#[must_use]
+pub fn admin_routes(recorder: Recorder) -> BoxEndpoint<'static, Response> {
+    let edge = Edge { rules: HeaderRules::default(), published: Arc::default() };
+    Route::new().at("/metrics", get(metrics_page).data(recorder)).with(edge).boxed()
 }
 
 /// A write may change what any cached answer shows, so every one that succeeds drops them all: here, once, where no
@@ -204,6 +223,26 @@ struct Contract(String);
 #[handler]
 fn openapi_json(contract: Data<&Contract>) -> Response {
     contract.0.0.clone().with_content_type("application/json").into_response()
+}
+
+/// The page of the contract, with the policy that lets its own scripts run.
+#[derive(Clone, Debug)]
+struct Docs {
+    html: Arc<str>,
+    policy: Arc<str>,
+}
+
+impl Docs {
+    fn new(html: String) -> Self {
+        Self { policy: policy_of_page(&html).into(), html: html.into() }
+    }
+}
+
+#[handler]
+fn docs_page(docs: Data<&Docs>) -> Response {
+    let Docs { html, policy } = docs.0;
+    let page = html.to_string().with_content_type("text/html; charset=utf-8");
+    page.with_header(CONTENT_SECURITY_POLICY, &**policy).into_response()
 }
 
 /// The process runs.

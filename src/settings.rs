@@ -20,6 +20,9 @@ const AS_WRITTEN: [(&str, &str); 3] = [
     ("escrow_account_bank", "ZHUXIAO_ESCROW_ACCOUNT_BANK"),
 ];
 
+/// Settings that are lists; in the environment their members are separated by commas.
+const LISTS: [&str; 2] = ["hosts", "cors_origins"];
+
 /// Everything an operator can set.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,6 +32,14 @@ pub struct Settings {
     /// `redis://…`; without it the cache is in this process.
     pub redis_url: Option<String>,
     pub listen: SocketAddr,
+    /// Where `/metrics` is served, for whoever runs the service. Without it they are served nowhere.
+    pub admin_listen: Option<SocketAddr>,
+    /// The names that requests may call the service by, without ports; none means any.
+    pub hosts: Vec<String>,
+    /// Origins, such as `https://office.example`, whose pages may read answers; none by default.
+    pub cors_origins: Vec<String>,
+    /// Whether a proxy speaks TLS for us, so that browsers may be told to never come without it.
+    pub behind_tls: bool,
     /// A tracing filter, such as `info` or `zhuxiao=debug,info`.
     pub log: String,
     pub log_format: LogFormat,
@@ -36,7 +47,20 @@ pub struct Settings {
     pub keys: Option<PathBuf>,
     pub database_connections: u32,
     pub connections_max: usize,
+    /// From an answer to the next request on its connection.
+    pub idle_seconds_max: u64,
+    /// From the first byte of a request to the end of its head.
+    pub head_seconds_max: u64,
+    /// From there to the end of its body.
+    pub body_seconds_max: u64,
+    /// From there to its answer.
     pub request_seconds_max: u64,
+    /// For which a client may take no byte of an answer.
+    pub stall_seconds_max: u64,
+    /// Operations under way at once; a quarter is kept for those that move stock or money.
+    pub requests_max: usize,
+    /// Requests of one person that last; twice as many may come at once.
+    pub requests_per_second_max: u32,
     pub body_bytes_max: usize,
     pub upload_bytes_max: usize,
     pub hold_minutes: i64,
@@ -140,12 +164,22 @@ impl Default for Settings {
             database_url: DEFAULT_DATABASE_URL.to_owned(),
             redis_url: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_listen: None,
+            hosts: Vec::new(),
+            cors_origins: Vec::new(),
+            behind_tls: false,
             log: "info".to_owned(),
             log_format: LogFormat::default(),
             keys: None,
             database_connections: 8,
             connections_max: 4_096,
+            idle_seconds_max: 75,
+            head_seconds_max: 10,
+            body_seconds_max: 30,
             request_seconds_max: 30,
+            stall_seconds_max: 60,
+            requests_max: 512,
+            requests_per_second_max: 50,
             body_bytes_max: 1 << 20,
             upload_bytes_max: 20 << 20,
             hold_minutes: 30,
@@ -196,6 +230,8 @@ impl Settings {
             None => config::File::new("zhuxiao.toml", config::FileFormat::Toml).required(false),
         };
         let environment = config::Environment::with_prefix("ZHUXIAO").prefix_separator("_").try_parsing(true);
+        let environment = environment.list_separator(",");
+        let environment = LISTS.iter().fold(environment, |all, name| all.with_list_parse_key(name));
         let mut builder = config::Config::builder().add_source(source).add_source(environment);
         // What the reader of the environment takes for a number loses leading zeros, and digits beyond those of a float.
         for (name, variable) in AS_WRITTEN {
@@ -211,7 +247,11 @@ impl Settings {
         settings.checked()
     }
 
-    fn checked(self) -> Result<Self, SettingError> {
+    fn checked(mut self) -> Result<Self, SettingError> {
+        // A variable that is set to nothing is a list with one empty member.
+        self.hosts.retain(|host| !host.is_empty());
+        self.cors_origins.retain(|origin| !origin.is_empty());
+        self.check_edges()?;
         let has_known_scheme = ["sqlite:", "postgres://", "postgresql://"]
             .iter()
             .any(|scheme| self.database_url.starts_with(scheme));
@@ -257,8 +297,6 @@ impl Settings {
         ensure((0..=365).contains(&self.spoils_within_days), "spoils_within_days", "between 0 and 365")?;
         ensure((1..=200_000).contains(&self.candidates_max), "candidates_max", "between 1 and 200000")?;
         ensure((1..=200).contains(&self.database_connections), "database_connections", "between 1 and 200")?;
-        ensure(self.connections_max >= 1, "connections_max", "at least 1")?;
-        ensure((1..=600).contains(&self.request_seconds_max), "request_seconds_max", "between 1 and 600")?;
         ensure((1_024..=16 << 20).contains(&self.body_bytes_max), "body_bytes_max", "1 KiB to 16 MiB")?;
         ensure((1_024..=100 << 20).contains(&self.upload_bytes_max), "upload_bytes_max", "1 KiB to 100 MiB")?;
         ensure(
@@ -273,6 +311,41 @@ impl Settings {
         ensure((1..=64).contains(&self.password_hashes_parallel), "password_hashes_parallel", "1 to 64")?;
         ensure((1_024..=1 << 20).contains(&self.password_hash_kib), "password_hash_kib", "1024 to 1048576")?;
         Ok(self)
+    }
+}
+
+impl Settings {
+    /// What decides who gets in and how long they may take.
+    fn check_edges(&self) -> Result<(), SettingError> {
+        let is_name = |host: &String| {
+            host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        };
+        ensure(self.hosts.iter().all(is_name), "hosts", "names such as county.example, without ports")?;
+        let is_origin = |origin: &String| {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            let is_plain = |byte: u8| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':')
+            };
+            host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_plain))
+        };
+        ensure(
+            self.cors_origins.iter().all(is_origin),
+            "cors_origins",
+            "origins such as https://office.example",
+        )?;
+        ensure((1..=1_000_000).contains(&self.connections_max), "connections_max", "between 1 and 1000000")?;
+        for (name, seconds) in [
+            ("idle_seconds_max", self.idle_seconds_max),
+            ("head_seconds_max", self.head_seconds_max),
+            ("body_seconds_max", self.body_seconds_max),
+            ("request_seconds_max", self.request_seconds_max),
+            ("stall_seconds_max", self.stall_seconds_max),
+        ] {
+            ensure((1..=600).contains(&seconds), name, "between 1 and 600")?;
+        }
+        ensure((2..=100_000).contains(&self.requests_max), "requests_max", "between 2 and 100000")?;
+        let is_rate = (1..=1_000_000).contains(&self.requests_per_second_max);
+        ensure(is_rate, "requests_per_second_max", "between 1 and 1000000")
     }
 }
 

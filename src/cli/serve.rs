@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use clap::Args;
-use poem::Server;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use super::metrics::Recorder;
 use super::{Common, Ended, migrate};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::http::listener::Bounded;
+use crate::http::server::{Limits, Patience, serve};
 use crate::id::Ids;
 use crate::idempotency;
 use crate::members::one_time_codes;
 use crate::orders;
 use crate::problems;
-use crate::routes::routes;
+use crate::routes::{admin_routes, routes};
 use crate::settings::{LogFormat, Settings};
 use crate::settlement::reminders;
 use crate::trail::chain;
@@ -59,19 +59,28 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<(), Ended> {
 /// Serves `app` on a bound socket until `stop`, with the background work that belongs to it.
 pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output = ()>) -> Result<(), Ended> {
     let recorder = Recorder::install();
-    let settings = app.settings.clone();
-    let endpoint = routes(&app, recorder);
-    let patience = Duration::from_secs(settings.request_seconds_max.saturating_mul(2));
-    let acceptor = Bounded::new(listener, settings.connections_max, patience);
-    let finish = Duration::from_secs(FINISH_SECONDS);
-    let housekeeping = tokio::spawn(keep_house(app.clone()));
-    let auditing = tokio::spawn(keep_books(app.clone()));
-    let served =
-        Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(endpoint, stop, Some(finish)).await;
-    housekeeping.abort();
-    auditing.abort();
+    let endpoint = routes(&app).map_err(|error| Ended::Failed(format!("the contract: {error}")))?;
+    let limits = limits(&app.settings);
+    let mut background = JoinSet::new();
+    if let Some(address) = app.settings.admin_listen {
+        let listener = TcpListener::bind(address).await?;
+        background.spawn(serve(listener, limits, admin_routes(recorder), std::future::pending()));
+    }
+    background.spawn(keep_house(app.clone()));
+    background.spawn(keep_books(app.clone()));
+    serve(listener, limits, endpoint, stop).await;
+    background.abort_all();
     app.db.close().await?;
-    Ok(served?)
+    Ok(())
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let patience = Patience {
+        idle: Duration::from_secs(settings.idle_seconds_max),
+        head: Duration::from_secs(settings.head_seconds_max),
+        stall: Duration::from_secs(settings.stall_seconds_max),
+    };
+    Limits { connections: settings.connections_max, patience, finish: Duration::from_secs(FINISH_SECONDS) }
 }
 
 /// Releases expired holds, raises reminders of what is due, forgets old idempotency answers and one-time codes, chains the audit trail and

@@ -1,17 +1,19 @@
-//! What every request passes on its way in and every answer on its way out: request id, log line, metrics, limits of
-//! size and time, and one shape for errors of the framework. Knows no slice.
+//! What every request passes on its way in and every answer on its way out: request id, log line, metrics, what is
+//! refused unread, and one shape for errors of the framework. Knows no slice.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use poem::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, VARY};
-use poem::http::{HeaderMap, Method};
+use poem::http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, HeaderValue, TRANSFER_ENCODING};
+use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Error, IntoResponse, Middleware, PathPattern, Request, Response, Result};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::http::headers::HeaderRules;
 use crate::http::problem::{self, Problem};
-use crate::refusal::Refusal;
+use crate::http::published::Published;
 
 /// The headers that operations read. Others are nobody's business here, whatever proxies put into them.
 const HEADERS_READ: [&str; 3] = ["Authorization", "If-Match", "Idempotency-Key"];
@@ -26,17 +28,25 @@ pub fn current_request_id() -> Option<String> {
     REQUEST_ID.try_with(Clone::clone).ok()
 }
 
-/// The outermost layer. `request_seconds_max` bounds a whole request.
-#[derive(Clone, Copy, Debug)]
+/// Methods of the pages that are not in the contract.
+const METHODS_OF_PAGES: &str = "GET, HEAD";
+
+/// The methods that anything here has. Others are counted as one, as a caller may make up any number of them.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
+/// The outermost layer.
+#[derive(Clone, Debug)]
 pub struct Edge {
-    pub request_seconds_max: u64,
+    pub rules: HeaderRules,
+    pub published: Arc<Published>,
 }
 
 impl<E: Endpoint> Middleware<E> for Edge {
     type Output = EdgeEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        EdgeEndpoint { inner, patience: Duration::from_secs(self.request_seconds_max) }
+        EdgeEndpoint { inner, edge: self.clone() }
     }
 }
 
@@ -44,7 +54,7 @@ impl<E: Endpoint> Middleware<E> for Edge {
 #[derive(Debug)]
 pub struct EdgeEndpoint<E> {
     inner: E,
-    patience: Duration,
+    edge: Edge,
 }
 
 impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
@@ -63,36 +73,61 @@ impl<E: Endpoint> EdgeEndpoint<E> {
         let begun = Instant::now();
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let mut response = self.call_within_limits(request).await;
-        let route = response.data::<PathPattern>().map_or("none", |pattern| &*pattern.0).to_owned();
-        finish_headers(response.headers_mut(), id);
-        note(&method, &route, &path, response.status().as_u16(), begun.elapsed());
+        let rules = &self.edge.rules;
+        let origin = rules.listed_origin(request.headers());
+        // A proxy before us may have measured such a body in another way: nothing behind it is read as a request.
+        let is_last = request.headers().contains_key(TRANSFER_ENCODING);
+        let mut response = match rules.preflight(&request) {
+            Some(response) => response,
+            None => self.call_unless_refused(request).await,
+        };
+        let route = response.data::<PathPattern>().map(|pattern| pattern.0.to_string());
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            let methods = self.edge.published.methods(&path);
+            let methods = methods.and_then(|methods| HeaderValue::try_from(methods).ok());
+            let methods = methods.unwrap_or(HeaderValue::from_static(METHODS_OF_PAGES));
+            response.headers_mut().insert(ALLOW, methods);
+        }
+        if is_last {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        rules.finish(response.headers_mut(), id, origin);
+        note(&method, route.as_deref(), &path, response.status().as_u16(), begun.elapsed());
         response
     }
 
-    async fn call_within_limits(&self, request: Request) -> Response {
-        if request.headers().contains_key(CONTENT_ENCODING) {
-            let problem = Problem::of(415, "unsupported_media_type", "Send the body uncompressed.");
-            return problem.into_response();
+    async fn call_unless_refused(&self, request: Request) -> Response {
+        if let Some(refused) = self.refuse_unread(&request) {
+            return refused;
         }
-        if !is_plain_text(request.uri()) {
-            let detail = "The address holds control characters or bytes that are not UTF-8.";
-            return Problem::of(400, "malformed_request", detail).into_response();
-        }
-        if let Some(name) = HEADERS_READ.iter().find(|name| !is_visible(request.headers(), name)) {
-            let detail = format!("{name}: visible ASCII characters only.");
-            return Problem::of(400, "malformed_request", detail).into_response();
-        }
-        let answered = catch_panic(self.inner.call(request));
-        match tokio::time::timeout(self.patience, answered).await {
-            Ok(Ok(Ok(answer))) => answer.into_response(),
-            Ok(Ok(Err(error))) => shape(error),
-            Ok(Err(())) => {
+        match catch_panic(self.inner.call(request)).await {
+            Ok(Ok(answer)) => answer.into_response(),
+            Ok(Err(error)) => shape(error),
+            Err(()) => {
                 Problem::of(500, "internal_error", "Something broke on our side. Tell us the request id.")
                     .into_response()
             }
-            Err(_) => Problem::from(Refusal::Busy { retry_after_seconds: 5 }).into_response(),
         }
+    }
+
+    fn refuse_unread(&self, request: &Request) -> Option<Response> {
+        let refuse = |problem: Problem| Some(problem.into_response());
+        if *request.method() == Method::CONNECT {
+            return refuse(Problem::of(405, "method_not_allowed", "This is no proxy."));
+        }
+        if !self.edge.rules.is_for_us(request) {
+            let detail = "This service does not have that name.";
+            return Some(problem::unlisted(421, "misdirected_request", detail));
+        }
+        if request.headers().contains_key(CONTENT_ENCODING) {
+            return refuse(Problem::of(415, "unsupported_media_type", "Send the body uncompressed."));
+        }
+        if !is_plain_text(request.uri()) {
+            let detail = "The address holds control characters or bytes that are not UTF-8.";
+            return refuse(Problem::of(400, "malformed_request", detail));
+        }
+        let name = HEADERS_READ.iter().find(|name| !is_visible(request.headers(), name))?;
+        refuse(Problem::of(400, "malformed_request", format!("{name}: visible ASCII characters only.")))
     }
 }
 
@@ -142,77 +177,42 @@ fn shape(error: Error) -> Response {
     response
 }
 
-fn finish_headers(headers: &mut HeaderMap, id: Uuid) {
-    let fixed = [
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
-        ("x-frame-options", "DENY"),
-    ];
-    for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
-    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
-        headers.insert("x-request-id", id);
-    }
-}
-
-fn note(method: &Method, route: &str, path: &str, status: u16, took: Duration) {
-    let labels =
-        [("method", method.to_string()), ("route", route.to_owned()), ("status", status.to_string())];
+fn note(method: &Method, route: Option<&str>, path: &str, status: u16, took: Duration) {
+    let method = if METHODS.contains(method) { method.as_str() } else { "other" };
+    let shown = route.map(|route| shown_path(route, path)).unwrap_or_default();
+    let route = route.unwrap_or("none");
+    let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
     metrics::counter!("zhuxiao_requests_total", &labels).increment(1);
     metrics::histogram!("zhuxiao_request_seconds", "route" => route.to_owned()).record(took);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(%method, path, route, status, micros, "answered");
+    tracing::info!(method, path = shown, route, status, micros, "answered");
 }
 
-/// Bounds bodies. Stands inside decompression, so that what it counts is what we would have to hold.
-#[derive(Clone, Copy, Debug)]
-pub struct BodyLimit {
-    pub bytes: usize,
-    /// For bodies that are files (`application/octet-stream`).
-    pub upload_bytes: usize,
+/// A path as the log may hold it: the words of its route, and of what callers put in their places only ids and what is
+/// too short for a number of a person. Somebody will send an identity number where an id belongs.
+fn shown_path(route: &str, path: &str) -> String {
+    let is_harmless = |part: &str| Uuid::try_parse(part).is_ok() || part.len() <= 7;
+    let known = route.split('/').chain(std::iter::repeat(":"));
+    let parts = path.split('/').zip(known).map(
+        |(part, known)| {
+            if part == known || is_harmless(part) { part } else { "…" }
+        },
+    );
+    parts.collect::<Vec<_>>().join("/")
 }
 
-impl<E: Endpoint> Middleware<E> for BodyLimit {
-    type Output = BodyLimitEndpoint<E>;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn transform(&self, inner: E) -> Self::Output {
-        BodyLimitEndpoint { inner, limit: *self }
+    #[test]
+    fn the_log_holds_no_number_that_a_caller_put_where_an_id_belongs() {
+        let route = "/v1/households/:id/statuses";
+        let shown = |part: &str| shown_path(route, &format!("/v1/households/{part}/statuses"));
+        assert_eq!(shown("341823199001010014"), "/v1/households/…/statuses");
+        assert_eq!(shown("13900001111"), "/v1/households/…/statuses");
+        let id = "0193a5b0-c000-7000-8000-00000000000f";
+        assert_eq!(shown(id), format!("/v1/households/{id}/statuses"));
+        assert_eq!(shown_path("/", "/341823199001010014/x"), "/…/x");
     }
-}
-
-/// The endpoint that [`BodyLimit`] makes.
-#[derive(Debug)]
-pub struct BodyLimitEndpoint<E> {
-    inner: E,
-    limit: BodyLimit,
-}
-
-impl<E: Endpoint> Endpoint for BodyLimitEndpoint<E> {
-    type Output = E::Output;
-
-    async fn call(&self, mut request: Request) -> Result<E::Output> {
-        let is_upload =
-            request.content_type().is_some_and(|kind| kind.starts_with("application/octet-stream"));
-        let limit_bytes = if is_upload { self.limit.upload_bytes } else { self.limit.bytes };
-        let too_large = || Error::from(Problem::from(Refusal::BodyTooLarge { limit_bytes }));
-        let declared = request
-            .headers()
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if declared.is_some_and(|bytes| bytes > limit_bytes) {
-            return Err(too_large());
-        }
-        if has_body(&request) {
-            let read = request.take_body().into_bytes_limit(limit_bytes).await;
-            request.set_body(read.map_err(|_| too_large())?);
-        }
-        self.inner.call(request).await
-    }
-}
-
-fn has_body(request: &Request) -> bool {
-    !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
 }

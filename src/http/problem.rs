@@ -2,6 +2,7 @@
 //! status and code is decided here and nowhere else. A detail is for people and never names an internal.
 
 use chrono::NaiveDate;
+use poem::IntoResponse;
 use poem::http::StatusCode;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object};
@@ -159,6 +160,10 @@ impl From<Refusal> for Problem {
                 body(429, "daily_limit_reached", format!("At most {max} {what} a day. Go on tomorrow.")),
                 retry_after_seconds,
             ),
+            Refusal::TooFast { retry_after_seconds } => Self::TooManyRequests(
+                body(429, "too_many_requests", "Too many requests. Wait, then go on more slowly."),
+                retry_after_seconds,
+            ),
             Refusal::Malformed { detail } => Self::of(400, "malformed_request", detail),
             Refusal::Invalid { pointer, detail } => Self::at(422, "invalid_value", pointer, detail),
             Refusal::RegionUnknown { pointer, code } => Self::at(
@@ -274,6 +279,14 @@ impl Problem {
         }
         problem
     }
+}
+
+/// A problem of a status that is decided before any operation is known, and that no operation's answers list.
+#[must_use]
+pub fn unlisted(status: u16, code: &str, detail: &str) -> poem::Response {
+    let mut response = Problem::of(status, code, detail).into_response();
+    response.set_status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    response
 }
 
 /// An error of the framework, in the shape of every other refusal.

@@ -265,6 +265,9 @@ async fn check(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
         .data::<App>()
         .ok_or_else(|| Problem::of(500, "internal_error", "The service is not set up."))?;
     let caller = sessions::caller_of(app, &bearer.token).await.map_err(Problem::from)?;
+    let counted = app.pace.count(caller.principal_id, app.clock.now());
+    let too_fast = |retry_after_seconds| Problem::from(Refusal::TooFast { retry_after_seconds });
+    counted.map_err(too_fast)?;
     let is_safe = request.method().is_safe();
     caller.reach.check(request.original_uri().path(), is_safe).map_err(Problem::from)?;
     Ok(caller)

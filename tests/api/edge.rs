@@ -22,7 +22,7 @@ async fn control_characters_and_broken_utf_8_in_an_address_are_refused() {
         }
     }
     for harmless in ["%E8%8C%B6", "100%25", "%zz", "%", "%4", "+", "%F0%9F%8D%B5"] {
-        let answer = world.get(&officer, &format!("/v1/products?nobody={harmless}")).await;
+        let answer = world.get(&officer, &format!("/v1/products?category={harmless}")).await;
         assert_eq!(answer.status, 200, "{harmless}: {}", answer.text);
     }
 }
@@ -64,7 +64,6 @@ async fn a_parameter_of_the_wrong_form_is_refused_whatever_its_form() {
         world.get(&officer, path).await.refused(400, "malformed_request");
     }
     world.get(&auditor, "/v1/audit_events?cursor=%F0%9F%8D%B5").await.refused(400, "cursor_expired");
-    assert_eq!(world.get(&officer, "/v1/lots?limit=1&limit=2&nobody=knows").await.status, 200);
 }
 
 #[tokio::test]

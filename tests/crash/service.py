@@ -37,6 +37,8 @@ class Service:
             "ZHUXIAO_HOLD_MINUTES": "1440",
             "ZHUXIAO_SESSION_HOURS": "72",
             "ZHUXIAO_TOTP_REQUIRED": "false",
+            # Its clients are few people in a great hurry.
+            "ZHUXIAO_REQUESTS_PER_SECOND_MAX": "1000000",
         }
         self.process = None
 

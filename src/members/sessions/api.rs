@@ -88,6 +88,18 @@ pub enum SessionCreated {
     Created(Json<NewSession>),
 }
 
+/// Signed out.
+#[derive(Debug, ApiResponse)]
+pub enum SignedOut {
+    /// The session has ended.
+    #[oai(status = 204)]
+    SignedOut(
+        /// Browsers forget what they kept of this service.
+        #[oai(header = "Clear-Site-Data")]
+        String,
+    ),
+}
+
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Sessions")]
 impl Api {
     /// Sign in
@@ -114,9 +126,9 @@ impl Api {
     ///
     /// Ends the session that this request came with.
     #[oai(path = "/sessions/current", method = "delete", operation_id = "delete_current_session")]
-    async fn delete_current_session(&self, caller: Signed) -> Answer<Deleted> {
+    async fn delete_current_session(&self, caller: Signed) -> Answer<SignedOut> {
         super::revoke(&self.0, &caller, caller.session_id).await?;
-        Ok(Deleted::Deleted)
+        Ok(SignedOut::SignedOut(r#""cache", "cookies", "storage""#.to_owned()))
     }
 
     /// Sign out everywhere

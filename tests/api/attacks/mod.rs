@@ -2,6 +2,10 @@
 //! afterwards. A test that asks or answers otherwise than the attack says, says why.
 
 mod access;
+mod edges;
+mod edges_load;
+mod edges_process;
+mod edges_wire;
 mod files;
 mod injection;
 mod money;

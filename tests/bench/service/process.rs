@@ -29,9 +29,9 @@ impl Service {
         if let Some(file) = &engine.keys {
             command.env("ZHUXIAO_KEYS", file);
         }
-        // A run may be longer than a hold by default is.
-        command.env("ZHUXIAO_TOTP_REQUIRED", "false");
-        command.env("ZHUXIAO_HOLD_MINUTES", "1440").stdout(Stdio::null()).stderr(Stdio::null());
+        // A run may be longer than a hold by default is, and a load is more than one person may send.
+        command.env("ZHUXIAO_HOLD_MINUTES", "1440").env("ZHUXIAO_REQUESTS_PER_SECOND_MAX", "1000000");
+        command.env("ZHUXIAO_TOTP_REQUIRED", "false").stdout(Stdio::null()).stderr(Stdio::null());
         let begun = Instant::now();
         let child = command.spawn().unwrap();
         let mut service = Self { child, address, ready_after: Duration::ZERO };
