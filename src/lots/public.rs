@@ -73,8 +73,7 @@ pub async fn list_public(app: &App, filters: &Filters, page: PageRequest) -> Out
     }
     // Read before the query: a write in between makes what we store unreachable instead of stale.
     let generation = app.cache.generation(Topic::PublicLots).await;
-    let hidden = hidden_townships(&store::households_on_sale(app.db.reader(), today).await?);
-    let found = read(app, filters, &hidden, page).await?;
+    let found = read(app, filters, page).await?;
     if let Some(generation) = generation {
         let text = serde_json::to_string(&found).map_err(|error| Failure::Broken(error.to_string()))?;
         app.cache.put(Topic::PublicLots, generation, &key, text, KEPT).await;
@@ -82,19 +81,21 @@ pub async fn list_public(app: &App, filters: &Filters, page: PageRequest) -> Out
     Ok(found)
 }
 
-async fn read(
-    app: &App,
-    filters: &Filters,
-    hidden: &HashSet<String>,
-    page: PageRequest,
-) -> Outcome<PublicPage> {
+async fn read(app: &App, filters: &Filters, page: PageRequest) -> Outcome<PublicPage> {
+    let (reader, today) = (app.db.reader(), app.clock.today());
+    let rows = store::list_for_sale(reader, filters, today, page).await?;
+    let views: Outcome<Vec<LotView>> = rows.into_iter().map(view_of).collect();
+    let views = views?;
+    let mut counties: Vec<String> =
+        views.iter().map(|lot| lot.village_code.get(..6).unwrap_or_default().to_owned()).collect();
+    counties.sort_unstable();
+    counties.dedup();
+    let hidden = hidden_townships(&store::households_on_sale(reader, &counties, today).await?);
     // What is in a hidden township must not be learned by asking for it either.
     if filters.region.as_ref().is_some_and(|region| hidden.contains(township_of(&region.code))) {
         return Ok(PublicPage { items: Vec::new(), next: None });
     }
-    let rows = store::list_for_sale(app.db.reader(), filters, app.clock.today(), page).await?;
-    let views: Outcome<Vec<LotView>> = rows.into_iter().map(view_of).collect();
-    let cut = Page::cut(views?, page, |view| view.id).map(|lot| shown(lot, hidden));
+    let cut = Page::cut(views, page, |view| view.id).map(|lot| shown(lot, &hidden));
     Ok(PublicPage { items: cut.items, next: cut.next })
 }
 

@@ -284,9 +284,10 @@ pub async fn list_for_sale(
     wheres.page(connection, page).await
 }
 
-/// How many different households have something on sale, by the first nine digits of the pickup village.
+/// How many different households of some counties have something on sale, by the first nine digits of the pickup village.
 pub async fn households_on_sale(
     connection: &impl ConnectionTrait,
+    counties: &[String],
     today: NaiveDate,
 ) -> Result<Vec<(String, i64)>, DbErr> {
     #[derive(FromQueryResult)]
@@ -296,6 +297,9 @@ pub async fn households_on_sale(
     }
     let mut wheres = Wheres::default();
     wheres.and_for_sale(today);
+    let set = wheres.bind(db::set_parameter(counties.iter().map(|code| vec![json!(code)]).collect()));
+    let set = db::set_rows(connection.get_database_backend(), &set, &[("code", ColumnType::Text)]);
+    wheres.and(&format!("lot.county_code in (select wanted.code from ({set}) as wanted)"));
     let sql = format!(
         "select substr(lot.village_code, 1, 9) as township, count(distinct lot.household_id) as households
          from lot where true{} group by substr(lot.village_code, 1, 9)",

@@ -155,8 +155,12 @@ impl FromQueryResult for Members {
     }
 }
 
-/// The first type that the column is of, in an order in which none takes another's values.
+/// The first type that the column is of, in an order in which none takes another's values. `SQLite` keeps times as text.
 fn value(row: &QueryResult, name: &str) -> Result<Json, DbErr> {
+    if let Ok(text) = row.try_get::<Option<String>>("", name) {
+        let at = text.as_deref().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        return Ok(at.map_or_else(|| json!(text), |at| json!(at.to_utc())));
+    }
     if let Ok(id) = row.try_get::<Option<Uuid>>("", name) {
         return Ok(json!(id));
     }
@@ -166,8 +170,5 @@ fn value(row: &QueryResult, name: &str) -> Result<Json, DbErr> {
     if let Ok(at) = row.try_get::<Option<DateTime<Utc>>>("", name) {
         return Ok(json!(at));
     }
-    if let Ok(day) = row.try_get::<Option<NaiveDate>>("", name) {
-        return Ok(json!(day));
-    }
-    row.try_get::<Option<String>>("", name).map(|text| json!(text))
+    row.try_get::<Option<NaiveDate>>("", name).map(|day| json!(day))
 }
