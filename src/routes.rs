@@ -206,8 +206,8 @@ async fn drop_cached_answers<E: Endpoint>(endpoint: Arc<E>, request: Request) ->
     let path = request.uri().path();
     let own = ["/v1/sessions", "/v1/one_time_codes", "/v1/me", "/v1/api_keys", "/v1/principals"];
     let looks_only = ["/preview", "/find", "/reveal"];
-    let shows_nothing = own.iter().any(|start| path.starts_with(start))
-        || looks_only.iter().any(|end| path.ends_with(end));
+    let shows_nothing =
+        own.iter().any(|start| path.starts_with(start)) || looks_only.iter().any(|end| path.ends_with(end));
     let is_write = !request.method().is_safe() && !shows_nothing;
     let app = request.data::<App>().cloned();
     let response = endpoint.call(request).await?.into_response();

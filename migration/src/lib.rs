@@ -23,8 +23,8 @@ mod m0021_problems;
 mod m0023_counted_changes;
 mod m0024_trail_chain;
 mod m0025_sign_in;
-mod m0028_append_only;
 mod m0026_personal_data;
+mod m0028_append_only;
 mod sql;
 
 /// Applies every change that a database does not have yet.
