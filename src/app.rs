@@ -1,12 +1,14 @@
 //! What every operation is handed: the database, the cache, the clock, where ids and numbers come from, the settings.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sea_orm::DbErr;
 
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::http::outbound::Outbound;
 use crate::id::{Ids, secret_hash};
 use crate::idempotency::InFlight;
 use crate::ledger::export::Exports;
@@ -26,6 +28,7 @@ pub struct App {
     pub in_flight: InFlight,
     pub hashing: Hashing,
     pub keys: Keys,
+    pub outbound: Outbound,
     pub exports: Exports,
     pub settings: Arc<Settings>,
 }
@@ -37,6 +40,8 @@ pub enum StartError {
     Database(#[from] DbErr),
     #[error("setting redis_url: {0}")]
     Redis(#[from] redis::RedisError),
+    #[error("encrypted connections cannot be made: {0}")]
+    Tls(String),
 }
 
 impl App {
@@ -61,6 +66,11 @@ impl App {
                 settings.keys.as_deref(),
                 crate::cli::migrate::sqlite_path(&settings.database_url),
             ),
+            outbound: Outbound::new(
+                settings.outbound(),
+                Duration::from_secs(settings.outbound_seconds_max),
+            )
+            .map_err(|error| StartError::Tls(error.to_string()))?,
             exports: Exports::default(),
             settings: Arc::new(settings),
         })

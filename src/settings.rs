@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::http::outbound;
+
 /// The database when nothing is set.
 pub const DEFAULT_DATABASE_URL: &str = "sqlite://data/zhuxiao.db?mode=rwc";
 
@@ -59,10 +61,34 @@ pub struct Settings {
     pub audit_hours: i64,
     pub sign_in_tries_max: u64,
     pub sign_in_window_seconds: u64,
+    /// Webhooks and gateways may be called over `http`: for development and tests.
+    pub outbound_plain_http: bool,
+    /// Sockets that are called though they are not on the public internet, or on another port than 80 and 443, such as
+    /// `10.1.2.3:8443`, separated by commas.
+    pub outbound_allowed: Sockets,
+    /// The longest that one call to somebody else's address takes.
+    pub outbound_seconds_max: u64,
     /// Passwords hashed at the same time; the rest wait their turn.
     pub password_hashes_parallel: usize,
     /// Memory of one password hash. OWASP's floor for Argon2id with two passes is 19 MiB.
     pub password_hash_kib: u32,
+}
+
+/// Addresses with ports, written as one text with commas between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Sockets(pub Vec<SocketAddr>);
+
+impl TryFrom<String> for Sockets {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let read = parts.map(|part| {
+            part.parse().map_err(|_| format!("{part} is no address with a port, such as 10.1.2.3:8443"))
+        });
+        read.collect::<Result<_, _>>().map(Self)
+    }
 }
 
 /// How log lines are written.
@@ -110,6 +136,9 @@ impl Default for Settings {
             audit_hours: 24,
             sign_in_tries_max: 5,
             sign_in_window_seconds: 900,
+            outbound_plain_http: false,
+            outbound_allowed: Sockets::default(),
+            outbound_seconds_max: 15,
             password_hashes_parallel: 1,
             password_hash_kib: 19_456,
         }
@@ -117,6 +146,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What may be called besides the public internet.
+    #[must_use]
+    pub fn outbound(&self) -> outbound::Policy {
+        outbound::Policy { plain_http: self.outbound_plain_http, allowed: self.outbound_allowed.0.clone() }
+    }
+
     /// Reads `zhuxiao.toml` (or the file named by `file`), then the environment, then `flags` as
     /// (setting, value) pairs.
     pub fn load(file: Option<&str>, flags: Vec<(&'static str, String)>) -> Result<Self, SettingError> {
@@ -177,6 +212,7 @@ impl Settings {
         ensure((1_024..=100 << 20).contains(&self.upload_bytes_max), "upload_bytes_max", "1 KiB to 100 MiB")?;
         ensure(self.sign_in_tries_max >= 1, "sign_in_tries_max", "at least 1")?;
         ensure(self.sign_in_window_seconds >= 1, "sign_in_window_seconds", "at least 1")?;
+        ensure((1..=15).contains(&self.outbound_seconds_max), "outbound_seconds_max", "between 1 and 15")?;
         ensure((1..=64).contains(&self.password_hashes_parallel), "password_hashes_parallel", "1 to 64")?;
         ensure((1_024..=1 << 20).contains(&self.password_hash_kib), "password_hash_kib", "1024 to 1048576")?;
         Ok(self)

@@ -5,6 +5,7 @@ pub mod body;
 pub mod edge;
 pub mod imports;
 pub mod listener;
+pub mod outbound;
 pub mod page;
 pub mod problem;
 pub mod scalars;
