@@ -62,17 +62,18 @@ impl App {
             numbers: Numbers::default(),
             in_flight: InFlight::default(),
             hashing: Hashing::new(settings.password_hashes_parallel, settings.password_hash_kib),
-            keys: Keys::of(
-                settings.keys.as_deref(),
-                crate::cli::migrate::sqlite_path(&settings.database_url),
-            ),
-            outbound: Outbound::new(
-                settings.outbound(),
-                Duration::from_secs(settings.outbound_seconds_max),
-            )
-            .map_err(|error| StartError::Tls(error.to_string()))?,
+            keys: keys_of(&settings),
+            outbound: Outbound::new(settings.outbound(), Duration::from_secs(settings.outbound_seconds_max))
+                .map_err(|error| StartError::Tls(error.to_string()))?,
             exports: Exports::default(),
             settings: Arc::new(settings),
         })
+    }
+}
+
+fn keys_of(settings: &Settings) -> Keys {
+    match &settings.key_ring {
+        Some(ring) => Keys::of_text(ring.clone()),
+        None => Keys::of(settings.keys.as_deref(), crate::cli::migrate::sqlite_path(&settings.database_url)),
     }
 }

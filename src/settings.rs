@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::http::outbound;
+use crate::members::sealed;
 
 /// The database when nothing is set.
 pub const DEFAULT_DATABASE_URL: &str = "sqlite://data/zhuxiao.db?mode=rwc";
 
 /// Settings whose text is taken from the environment as it is written there.
-const AS_WRITTEN: [(&str, &str); 3] = [
+const AS_WRITTEN: [(&str, &str); 4] = [
+    ("key_ring", "ZHUXIAO_KEY_RING"),
     ("escrow_account", "ZHUXIAO_ESCROW_ACCOUNT"),
     ("escrow_account_name", "ZHUXIAO_ESCROW_ACCOUNT_NAME"),
     ("escrow_account_bank", "ZHUXIAO_ESCROW_ACCOUNT_BANK"),
@@ -32,6 +34,9 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// File with the key that seals phones and bank accounts; made beside the database when it is missing.
     pub keys: Option<PathBuf>,
+    /// The keys themselves instead of a file of them, in the same form with commas for ends of lines: for `ZHUXIAO_KEY_RING`,
+    /// where secrets come from the environment. A process keeps those it was started with.
+    pub key_ring: Option<Secret>,
     pub database_connections: u32,
     pub connections_max: usize,
     pub request_seconds_max: u64,
@@ -72,6 +77,17 @@ pub struct Settings {
     pub password_hashes_parallel: usize,
     /// Memory of one password hash. OWASP's floor for Argon2id with two passes is 19 MiB.
     pub password_hash_kib: u32,
+}
+
+/// A setting that is never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(not shown)")
+    }
 }
 
 /// Addresses with ports, written as one text with commas between them.
@@ -117,6 +133,7 @@ impl Default for Settings {
             log: "info".to_owned(),
             log_format: LogFormat::default(),
             keys: None,
+            key_ring: None,
             database_connections: 8,
             connections_max: 4_096,
             request_seconds_max: 30,
@@ -184,6 +201,11 @@ impl Settings {
         ensure(is_redis, "redis_url", "begin it with redis://")?;
         let filter = tracing_subscriber::EnvFilter::try_new(&self.log);
         ensure(filter.is_ok(), "log", "write a filter such as info or zhuxiao=debug,info")?;
+        if let Some(ring) = &self.key_ring {
+            ensure(self.keys.is_none(), "key_ring", "not together with keys")?;
+            sealed::check_ring(ring)
+                .map_err(|reason| SettingError { name: "key_ring".to_owned(), reason })?;
+        }
         ensure((1..=1_440).contains(&self.hold_minutes), "hold_minutes", "between 1 and 1440")?;
         ensure((1..=3_600).contains(&self.sweep_seconds), "sweep_seconds", "between 1 and 3600")?;
         ensure((1..=720).contains(&self.session_hours), "session_hours", "between 1 and 720")?;

@@ -12,6 +12,7 @@ mod admin;
 mod audit;
 pub mod demo;
 pub mod import;
+mod keys;
 mod ledger;
 pub mod metrics;
 pub mod migrate;
@@ -59,6 +60,9 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Write the contract (OpenAPI) to stdout
     Openapi,
+    /// List, add and rotate the keys that seal personal data
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Write the ledger for programs that check it
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -163,6 +167,7 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
         Command::Audit(args) => audit::run(common, &args).await,
         Command::Import(args) => import::run(common, &args).await,
         Command::Openapi => openapi::run().await,
+        Command::Keys(command) => keys::run(common, command).await,
         Command::Ledger(command) => ledger::run(common, command).await,
         Command::Admin(command) => admin::run(common, command).await,
     }

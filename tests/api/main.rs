@@ -27,6 +27,7 @@ mod fees;
 mod households;
 mod imports;
 mod institutions;
+mod keys;
 mod late;
 mod ledger;
 mod lots;
