@@ -28,6 +28,7 @@ pub mod refusal;
 pub mod regions;
 pub mod reports;
 pub mod routes;
+pub mod scan;
 pub mod settings;
 pub mod settlement;
 pub mod sheet;

@@ -17,6 +17,7 @@ mod ledger;
 pub mod metrics;
 pub mod migrate;
 pub mod openapi;
+mod scan;
 pub mod serve;
 
 /// Zhuxiao 助销: the backend of a consumption-aid marketplace.
@@ -56,6 +57,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Recompute every invariant from the rows and name each row that differs
     Audit(audit::AuditArgs),
+    /// Search the database, logs and exports for identity numbers, phones and cards in the clear
+    Scan(scan::ScanArgs),
     /// Fill an empty database with a made-up year of a county, and serve it
     Demo(demo::DemoArgs),
     /// Write the contract (OpenAPI) to stdout
@@ -167,6 +170,7 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
         Command::Audit(args) => audit::run(common, &args).await,
         Command::Import(args) => import::run(common, &args).await,
         Command::Openapi => openapi::run().await,
+        Command::Scan(args) => scan::run(common, args).await,
         Command::Keys(command) => keys::run(common, command).await,
         Command::Ledger(command) => ledger::run(common, command).await,
         Command::Admin(command) => admin::run(common, command).await,

@@ -43,6 +43,7 @@ mod problems;
 mod products;
 mod regions;
 mod reports;
+mod scan;
 mod sequences;
 mod sessions;
 mod settlements;
