@@ -33,3 +33,4 @@ pub mod settings;
 pub mod settlement;
 pub mod sheet;
 pub mod trail;
+pub mod webhooks;

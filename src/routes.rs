@@ -14,7 +14,7 @@ use crate::http::edge::{BodyLimit, Edge};
 use crate::http::problem::Problem;
 use crate::{
     audit, bank_statements, deliveries, ledger, lots, members, orders, papers, payments, payouts, problems,
-    products, regions, reports, settlement,
+    products, regions, reports, settlement, webhooks,
 };
 
 /// The parts of the contract.
@@ -54,6 +54,8 @@ pub enum Tag {
     Reports,
     /// What does not match, and who closes it by when.
     Problems,
+    /// Addresses of institutions' own systems that are told what happens.
+    Webhooks,
     /// Without sign-in.
     Public,
     /// Who wrote what.
@@ -96,6 +98,7 @@ pub type Apis = (
         bank_statements::matching::api::Api,
     ),
     (papers::api::Api, papers::invoice::api::Api, reports::api::Api, problems::api::Api, audit::api::Api),
+    webhooks::api::Api,
 );
 
 fn apis(app: &App) -> Apis {
@@ -135,6 +138,7 @@ fn apis(app: &App) -> Apis {
             problems::api::Api(app.clone()),
             audit::api::Api(app.clone()),
         ),
+        webhooks::api::Api(app.clone()),
     )
 }
 

@@ -60,6 +60,8 @@ pub struct Settings {
     pub escrow_account_name: Option<String>,
     /// The bank that keeps it, at most 70 characters.
     pub escrow_account_bank: Option<String>,
+    /// What webhooks are to be told is looked up this often.
+    pub webhook_seconds: u64,
     /// The rules that raise problems run this often.
     pub problem_minutes: i64,
     /// The whole audit runs this often, and what it finds becomes problems.
@@ -149,6 +151,7 @@ impl Default for Settings {
             escrow_account: None,
             escrow_account_name: None,
             escrow_account_bank: None,
+            webhook_seconds: 1,
             problem_minutes: 10,
             audit_hours: 24,
             sign_in_tries_max: 5,
@@ -223,6 +226,7 @@ impl Settings {
                 |text: &String| (1..=70).contains(&text.chars().count()) && !text.contains(char::is_control);
             ensure(text.as_ref().is_none_or(is_plain), name, "1 to 70 characters")?;
         }
+        ensure((1..=3_600).contains(&self.webhook_seconds), "webhook_seconds", "between 1 and 3600")?;
         ensure((1..=1_440).contains(&self.problem_minutes), "problem_minutes", "between 1 and 1440")?;
         ensure((1..=720).contains(&self.audit_hours), "audit_hours", "between 1 and 720")?;
         ensure((0..=365).contains(&self.spoils_within_days), "spoils_within_days", "between 0 and 365")?;

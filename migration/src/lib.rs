@@ -22,6 +22,7 @@ mod m0020_papers;
 mod m0021_problems;
 mod m0023_counted_changes;
 mod m0024_trail_chain;
+mod m0027_webhooks;
 mod sql;
 
 /// Applies every change that a database does not have yet.
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0021_problems::Migration),
             Box::new(m0023_counted_changes::Migration),
             Box::new(m0024_trail_chain::Migration),
+            Box::new(m0027_webhooks::Migration),
         ]
     }
 }

@@ -19,6 +19,7 @@ use crate::routes::routes;
 use crate::settings::{LogFormat, Settings};
 use crate::settlement::reminders;
 use crate::trail::chain;
+use crate::webhooks::deliver;
 
 /// How long requests that have begun may take to finish after SIGTERM.
 const FINISH_SECONDS: u64 = 20;
@@ -65,10 +66,12 @@ pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output 
     let finish = Duration::from_secs(FINISH_SECONDS);
     let housekeeping = tokio::spawn(keep_house(app.clone()));
     let auditing = tokio::spawn(keep_books(app.clone()));
+    let delivering = tokio::spawn(deliver::run(app.clone()));
     let served =
         Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(endpoint, stop, Some(finish)).await;
     housekeeping.abort();
     auditing.abort();
+    delivering.abort();
     app.db.close().await?;
     Ok(served?)
 }
@@ -95,6 +98,9 @@ async fn keep_house(app: App) {
         }
         if let Err(failure) = problems::sweep(&app).await {
             tracing::warn!(%failure, "the problem list could not be refreshed");
+        }
+        if let Err(failure) = deliver::forget_old(&app).await {
+            tracing::warn!(%failure, "old deliveries to webhooks could not be forgotten");
         }
     }
 }

@@ -45,6 +45,8 @@ pub enum Sealed {
     StatementAccount,
     /// Of whoever paid or was paid.
     StatementLineAccount,
+    /// Signs what an institution's own system is told.
+    WebhookSecret,
 }
 
 /// Where the texts of a kind stand.
@@ -90,7 +92,7 @@ struct Held {
 
 impl Sealed {
     /// Every kind, for what goes over all that is sealed.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::HouseholdPhone,
         Self::HouseholdBankAccount,
         Self::PayoutPayeeName,
@@ -98,6 +100,7 @@ impl Sealed {
         Self::PayoutBatchDebtorAccount,
         Self::StatementAccount,
         Self::StatementLineAccount,
+        Self::WebhookSecret,
     ];
 
     #[must_use]
@@ -110,6 +113,7 @@ impl Sealed {
             Self::PayoutBatchDebtorAccount => ("payout_batch", "id", "debtor_account_sealed"),
             Self::StatementAccount => ("bank_statement", "id", "account_sealed"),
             Self::StatementLineAccount => ("bank_statement_line", "id", "payer_account"),
+            Self::WebhookSecret => ("webhook", "id", "secret_sealed"),
         };
         Place { table, key, column }
     }
@@ -123,6 +127,7 @@ impl Sealed {
             Self::PayoutBatchDebtorAccount => "payout_batch.debtor_account",
             Self::StatementAccount => "bank_statement.account",
             Self::StatementLineAccount => "bank_statement_line.payer_account",
+            Self::WebhookSecret => "webhook.secret",
         };
         format!("{column}:{row}")
     }

@@ -14,6 +14,7 @@ use zhuxiao::settings::Secret;
 use crate::support::World;
 use crate::support::builders::VILLAGES;
 use crate::tampering::chain;
+use crate::webhooks::webhook_of;
 
 /// The program itself on the world's database and keys.
 fn keys(world: &World, arguments: &[&str]) -> Output {
@@ -68,6 +69,8 @@ async fn books() -> World {
     let payees =
         "insert into payout_payee (payout_id, name_sealed, account_sealed) select id, 'x', 'x' from payout";
     assert!(world.execute(payees, Vec::new()).await > 0);
+    let institution = world.institution("示范医院", "hospital").await;
+    webhook_of(&world, institution, "https://1.1.1.1/").await;
     for (kind, clear) in [
         (Sealed::PayoutBatchDebtorAccount, "6228480402564890018"),
         (Sealed::StatementAccount, "6228480402564890026"),

@@ -17,6 +17,7 @@ mod contract;
 mod tidy;
 
 mod access;
+mod attacks;
 mod audit_events;
 mod bank_statements;
 mod cooperatives;
@@ -49,3 +50,4 @@ mod sessions;
 mod settlements;
 mod tampering;
 mod traps;
+mod webhooks;
