@@ -69,10 +69,7 @@ impl App {
             in_flight: InFlight::default(),
             hashing: Hashing::new(settings.password_hashes_parallel, settings.password_hash_kib),
             pace: Pace::new(settings.requests_per_second_max),
-            keys: Keys::of(
-                settings.keys.as_deref(),
-                crate::cli::migrate::sqlite_path(&settings.database_url),
-            ),
+            keys: keys_of(&settings),
             sms: SmsGateway::of(
                 settings.sms_url.as_deref(),
                 settings.sms_token_file.clone(),
@@ -82,5 +79,12 @@ impl App {
             exports: Exports::default(),
             settings: Arc::new(settings),
         })
+    }
+}
+
+fn keys_of(settings: &Settings) -> Keys {
+    match &settings.key_ring {
+        Some(ring) => Keys::of_text(ring.clone()),
+        None => Keys::of(settings.keys.as_deref(), crate::cli::migrate::sqlite_path(&settings.database_url)),
     }
 }

@@ -21,7 +21,7 @@ use crate::http::problem::Problem;
 use crate::http::published::Published;
 use crate::{
     audit, bank_statements, deliveries, ledger, lots, members, orders, papers, payments, payouts,
-    personal_data, problems, products, regions, reports, settlement,
+    personal_data, problems, products, regions, reports, settlement, webhooks,
 };
 
 /// The parts of the contract.
@@ -63,6 +63,8 @@ pub enum Tag {
     Reports,
     /// What does not match, and who closes it by when.
     Problems,
+    /// Addresses of institutions' own systems that are told what happens.
+    Webhooks,
     /// Without sign-in.
     Public,
     /// What is stored about you, and to be erased.
@@ -115,6 +117,7 @@ pub type Apis = (
     ),
     (papers::api::Api, papers::invoice::api::Api, reports::api::Api, problems::api::Api, audit::api::Api),
     (personal_data::export::api::Api, personal_data::erasure::api::Api),
+    webhooks::api::Api,
 );
 
 fn apis(app: &App) -> Apis {
@@ -162,6 +165,7 @@ fn apis(app: &App) -> Apis {
             audit::api::Api(app.clone()),
         ),
         (personal_data::export::api::Api(app.clone()), personal_data::erasure::api::Api(app.clone())),
+        webhooks::api::Api(app.clone()),
     )
 }
 

@@ -9,12 +9,14 @@ use serde::Deserialize;
 use crate::http::outbound;
 use crate::http::peer::Proxies;
 use crate::members::one_time_codes::sms;
+use crate::members::sealed;
 
 /// The database when nothing is set.
 pub const DEFAULT_DATABASE_URL: &str = "sqlite://data/zhuxiao.db?mode=rwc";
 
 /// Settings whose text is taken from the environment as it is written there.
-const AS_WRITTEN: [(&str, &str); 3] = [
+const AS_WRITTEN: [(&str, &str); 4] = [
+    ("key_ring", "ZHUXIAO_KEY_RING"),
     ("escrow_account", "ZHUXIAO_ESCROW_ACCOUNT"),
     ("escrow_account_name", "ZHUXIAO_ESCROW_ACCOUNT_NAME"),
     ("escrow_account_bank", "ZHUXIAO_ESCROW_ACCOUNT_BANK"),
@@ -45,6 +47,9 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// File with the key that seals phones and bank accounts; made beside the database when it is missing.
     pub keys: Option<PathBuf>,
+    /// The keys themselves instead of a file of them, in the same form with commas for ends of lines: for `ZHUXIAO_KEY_RING`,
+    /// where secrets come from the environment. A process keeps those it was started with.
+    pub key_ring: Option<Secret>,
     pub database_connections: u32,
     pub connections_max: usize,
     /// From an answer to the next request on its connection.
@@ -100,6 +105,8 @@ pub struct Settings {
     pub escrow_account_name: Option<String>,
     /// The bank that keeps it, at most 70 characters.
     pub escrow_account_bank: Option<String>,
+    /// What webhooks are to be told is looked up this often.
+    pub webhook_seconds: u64,
     /// The rules that raise problems run this often.
     pub problem_minutes: i64,
     /// The whole audit runs this often, and what it finds becomes problems.
@@ -122,6 +129,17 @@ pub struct Settings {
     pub password_hashes_parallel: usize,
     /// Memory of one password hash. OWASP's floor for Argon2id with two passes is 19 MiB.
     pub password_hash_kib: u32,
+}
+
+/// A setting that is never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(not shown)")
+    }
 }
 
 /// Addresses with ports, written as one text with commas between them.
@@ -171,6 +189,7 @@ impl Default for Settings {
             log: "info".to_owned(),
             log_format: LogFormat::default(),
             keys: None,
+            key_ring: None,
             database_connections: 8,
             connections_max: 4_096,
             idle_seconds_max: 75,
@@ -200,6 +219,7 @@ impl Default for Settings {
             escrow_account: None,
             escrow_account_name: None,
             escrow_account_bank: None,
+            webhook_seconds: 1,
             problem_minutes: 10,
             audit_hours: 24,
             reveals_per_day_max: 100,
@@ -260,6 +280,11 @@ impl Settings {
         ensure(is_redis, "redis_url", "begin it with redis://")?;
         let filter = tracing_subscriber::EnvFilter::try_new(&self.log);
         ensure(filter.is_ok(), "log", "write a filter such as info or zhuxiao=debug,info")?;
+        if let Some(ring) = &self.key_ring {
+            ensure(self.keys.is_none(), "key_ring", "not together with keys")?;
+            sealed::check_ring(ring)
+                .map_err(|reason| SettingError { name: "key_ring".to_owned(), reason })?;
+        }
         ensure((1..=1_440).contains(&self.hold_minutes), "hold_minutes", "between 1 and 1440")?;
         ensure((1..=3_600).contains(&self.sweep_seconds), "sweep_seconds", "between 1 and 3600")?;
         ensure((1..=720).contains(&self.session_hours), "session_hours", "between 1 and 720")?;
@@ -292,6 +317,7 @@ impl Settings {
                 |text: &String| (1..=70).contains(&text.chars().count()) && !text.contains(char::is_control);
             ensure(text.as_ref().is_none_or(is_plain), name, "1 to 70 characters")?;
         }
+        ensure((1..=3_600).contains(&self.webhook_seconds), "webhook_seconds", "between 1 and 3600")?;
         ensure((1..=1_440).contains(&self.problem_minutes), "problem_minutes", "between 1 and 1440")?;
         ensure((1..=720).contains(&self.audit_hours), "audit_hours", "between 1 and 720")?;
         ensure((0..=365).contains(&self.spoils_within_days), "spoils_within_days", "between 0 and 365")?;

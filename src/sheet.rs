@@ -178,6 +178,14 @@ fn is_workbook(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
+/// Every part of a workbook or of another zip file, as its bytes, unpacked within the limits.
+pub fn each_part(bytes: &[u8], limits: &Limits, look: impl FnMut(&str, &[u8])) -> Result<(), SheetError> {
+    if bytes.len() > limits.bytes {
+        return Err(SheetError::TooLarge { limit: limits.bytes });
+    }
+    xlsx::each_part(bytes, limits, look)
+}
+
 /// The text of a file, in whichever of the encodings of tables; nothing when it is a workbook.
 pub fn text_of(bytes: &[u8]) -> Result<Option<Cow<'_, str>>, SheetError> {
     if is_workbook(bytes) || bytes.starts_with(OLE_MAGIC) {

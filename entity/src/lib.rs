@@ -58,3 +58,5 @@ pub mod settlement_line;
 pub mod survey_visit;
 pub mod tax_rate;
 pub mod trail_link;
+pub mod webhook;
+pub mod webhook_delivery;

@@ -24,6 +24,7 @@ mod m0023_counted_changes;
 mod m0024_trail_chain;
 mod m0025_sign_in;
 mod m0026_personal_data;
+mod m0027_webhooks;
 mod m0028_append_only;
 mod sql;
 
@@ -55,8 +56,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_counted_changes::Migration),
             Box::new(m0024_trail_chain::Migration),
             Box::new(m0025_sign_in::Migration),
-            Box::new(m0028_append_only::Migration),
             Box::new(m0026_personal_data::Migration),
+            Box::new(m0027_webhooks::Migration),
+            Box::new(m0028_append_only::Migration),
         ]
     }
 }

@@ -12,10 +12,12 @@ mod admin;
 mod audit;
 pub mod demo;
 pub mod import;
+mod keys;
 mod ledger;
 pub mod metrics;
 pub mod migrate;
 pub mod openapi;
+mod scan;
 pub mod serve;
 
 /// Zhuxiao 助销: the backend of a consumption-aid marketplace.
@@ -55,10 +57,15 @@ enum Command {
     Import(import::ImportArgs),
     /// Recompute every invariant from the rows and name each row that differs
     Audit(audit::AuditArgs),
+    /// Search the database, logs and exports for identity numbers, phones and cards in the clear
+    Scan(scan::ScanArgs),
     /// Fill an empty database with a made-up year of a county, and serve it
     Demo(demo::DemoArgs),
     /// Write the contract (OpenAPI) to stdout
     Openapi,
+    /// List, add and rotate the keys that seal personal data
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Write the ledger for programs that check it
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
@@ -163,6 +170,8 @@ async fn run_command(common: &Common, command: Command) -> Result<(), Ended> {
         Command::Audit(args) => audit::run(common, &args).await,
         Command::Import(args) => import::run(common, &args).await,
         Command::Openapi => openapi::run().await,
+        Command::Scan(args) => scan::run(common, args).await,
+        Command::Keys(command) => keys::run(common, command).await,
         Command::Ledger(command) => ledger::run(common, command).await,
         Command::Admin(command) => admin::run(common, command).await,
     }

@@ -20,6 +20,7 @@ use crate::routes::{admin_routes, routes};
 use crate::settings::{LogFormat, Settings};
 use crate::settlement::reminders;
 use crate::trail::chain;
+use crate::webhooks::deliver;
 
 /// How long requests that have begun may take to finish after SIGTERM.
 const FINISH_SECONDS: u64 = 20;
@@ -68,6 +69,7 @@ pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output 
     }
     background.spawn(keep_house(app.clone()));
     background.spawn(keep_books(app.clone()));
+    background.spawn(deliver::run(app.clone()));
     serve(listener, limits, endpoint, stop).await;
     background.abort_all();
     app.db.close().await?;
@@ -108,6 +110,9 @@ async fn keep_house(app: App) {
         }
         if let Err(failure) = problems::sweep(&app).await {
             tracing::warn!(%failure, "the problem list could not be refreshed");
+        }
+        if let Err(failure) = deliver::forget_old(&app).await {
+            tracing::warn!(%failure, "old deliveries to webhooks could not be forgotten");
         }
     }
 }

@@ -102,7 +102,7 @@ pub async fn dispatch(
         let lines = rules::dispatched(&new.lines, &by_id)?;
         let lines: Vec<_> = lines.into_iter().map(|line| (app.ids.next(now), line)).collect();
         let allocation_ids: Vec<Uuid> = lines.iter().map(|(_, line)| line.allocation_id).collect();
-        orders::mark_dispatched(&txn, order_id, &allocation_ids).await?;
+        orders::mark_dispatched(&txn, app, order_id, &allocation_ids).await?;
         let county_code = &order.county_code;
         let today = crate::clock::business_day(now);
         let delivery = DeliveryRow {

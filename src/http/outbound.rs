@@ -70,6 +70,10 @@ impl Outbound {
     /// Fails only when the TLS library does not know its own versions.
     pub fn new(policy: Policy, timeout: Duration) -> Result<Self, rustls::Error> {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        Self::trusting(roots, policy, timeout)
+    }
+
+    fn trusting(roots: RootCertStore, policy: Policy, timeout: Duration) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?

@@ -1,28 +1,33 @@
-//! What is personal at rest: AES-256-GCM, bound to the row and column it stands in, and keyed fingerprints by which equal
-//! ones are found without opening them. The keys come from a file that is read on first need; neither they nor what they
-//! seal is ever logged or shown by `Debug`.
+//! What is personal at rest: authenticated encryption, bound to the row and column it stands in, and keyed fingerprints by
+//! which equal ones are found without opening them. The keys come from a file, which is read on first need and again
+//! whenever it has changed, or from the environment; neither they nor what they seal is ever logged or shown by `Debug`.
 
 use std::fmt;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use aes_gcm::aead::{Aead, Payload};
-use aes_gcm::{Aes256Gcm, KeyInit};
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use aes_gcm::aead::Payload;
+use hmac::Mac;
 use uuid::Uuid;
 
 use crate::refusal::{Failure, Outcome, Refusal};
+use crate::settings::Secret;
 
-/// The form of a sealed text: `v1:<key id>:<hexadecimal nonce and ciphertext>`.
-const FORM: &str = "v1";
+mod ring;
+mod rotation;
+mod store;
 
-const NONCE_BYTES: usize = 12;
-const KEY_BYTES: usize = 32;
+pub use ring::Algorithm;
+use ring::{Key, NONCE_BYTES, Ring, Stamp};
+pub use rotation::{KeyUse, Resealed, Rotated, rotate, uses};
 
-/// A file of keys is never larger.
-const FILE_BYTES_MAX: u64 = 64 << 10;
+/// The form of a sealed text: `v2:<algorithm>:<key id>:<hexadecimal nonce and ciphertext>`.
+const FORM: &str = "v2";
+
+/// The form before it, always of AES-256-GCM: `v1:<key id>:<hexadecimal nonce and ciphertext>`. It is opened, and no more
+/// written.
+const FORM_BEFORE: &str = "v1";
 
 /// The column a text is sealed for. With the row's id it goes into the seal, so that a sealed text that is moved to
 /// another row or column does not open.
@@ -45,6 +50,17 @@ pub enum Sealed {
     PrincipalPhone,
     /// What codes of a second factor are made of; the row is the principal's.
     SecondFactorSecret,
+    /// Signs what an institution's own system is told.
+    WebhookSecret,
+}
+
+/// Where the texts of a kind stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub table: &'static str,
+    /// The column with the id that goes into the seal.
+    pub key: &'static str,
+    pub column: &'static str,
 }
 
 /// What a fingerprint is of, so that those of different things are never equal.
@@ -58,15 +74,17 @@ pub enum Fingerprint {
     OneTimeCode,
 }
 
-/// The keys, read from their file on first need.
+/// The keys, read on first need and again when their file has changed, so that no process needs a restart for a new key.
 #[derive(Clone, Debug)]
 pub struct Keys {
     source: Source,
-    ring: Arc<OnceLock<Ring>>,
+    held: Arc<RwLock<Option<Held>>>,
 }
 
 #[derive(Clone, Debug)]
 enum Source {
+    /// Of the environment; a process keeps those it was started with.
+    Text(Secret),
     /// Named by the operator; it must be there.
     Named(PathBuf),
     /// Beside an `SQLite` database; made on first need.
@@ -74,23 +92,49 @@ enum Source {
     Missing,
 }
 
-/// One key per line, `id=hexadecimal`; the last one seals, all of them open. The first makes fingerprints, since those
-/// stored must stay equal to those made when keys are added.
-struct Ring(Vec<Key>);
-
-struct Key {
-    id: String,
-    cipher: Aes256Gcm,
-    fingerprints: Hmac<Sha256>,
-}
-
-impl fmt::Debug for Ring {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|key| &key.id)).finish()
-    }
+/// A ring that was read, and by what it is seen that its file has changed since.
+#[derive(Clone, Debug)]
+struct Held {
+    stamp: Option<Stamp>,
+    ring: Arc<Ring>,
 }
 
 impl Sealed {
+    /// Every kind, for what goes over all that is sealed.
+    pub const ALL: [Self; 12] = [
+        Self::HouseholdPhone,
+        Self::HouseholdBankAccount,
+        Self::PayoutPayeeName,
+        Self::PayoutPayeeAccount,
+        Self::PayoutBatchDebtorAccount,
+        Self::StatementAccount,
+        Self::StatementLineAccount,
+        Self::WebhookSecret,
+        Self::HouseholdIdentityNumber,
+        Self::HouseholdAddress,
+        Self::PrincipalPhone,
+        Self::SecondFactorSecret,
+    ];
+
+    #[must_use]
+    pub const fn place(self) -> Place {
+        let (table, key, column) = match self {
+            Self::HouseholdPhone => ("household", "id", "phone_sealed"),
+            Self::HouseholdBankAccount => ("household", "id", "bank_account_sealed"),
+            Self::PayoutPayeeName => ("payout_payee", "payout_id", "name_sealed"),
+            Self::PayoutPayeeAccount => ("payout_payee", "payout_id", "account_sealed"),
+            Self::PayoutBatchDebtorAccount => ("payout_batch", "id", "debtor_account_sealed"),
+            Self::StatementAccount => ("bank_statement", "id", "account_sealed"),
+            Self::StatementLineAccount => ("bank_statement_line", "id", "payer_account"),
+            Self::WebhookSecret => ("webhook", "id", "secret_sealed"),
+            Self::HouseholdIdentityNumber => ("household", "id", "identity_number_sealed"),
+            Self::HouseholdAddress => ("household", "id", "address_sealed"),
+            Self::PrincipalPhone => ("principal", "id", "phone_sealed"),
+            Self::SecondFactorSecret => ("second_factor", "principal_id", "secret_sealed"),
+        };
+        Place { table, key, column }
+    }
+
     fn bound_to(self, row: Uuid) -> String {
         let column = match self {
             Self::HouseholdIdentityNumber => "household.identity_number",
@@ -104,8 +148,15 @@ impl Sealed {
             Self::StatementLineAccount => "bank_statement_line.payer_account",
             Self::PrincipalPhone => "principal.phone",
             Self::SecondFactorSecret => "second_factor.secret",
+            Self::WebhookSecret => "webhook.secret",
         };
         format!("{column}:{row}")
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.table, self.column)
     }
 }
 
@@ -120,29 +171,60 @@ impl Keys {
             }
             (None, None) => Source::Missing,
         };
-        Self { source, ring: Arc::default() }
+        Self { source, held: Arc::default() }
+    }
+
+    /// The keys of a text, in the form of a file; commas may stand for ends of lines.
+    #[must_use]
+    pub fn of_text(text: Secret) -> Self {
+        Self { source: Source::Text(text), held: Arc::default() }
+    }
+
+    /// The file that keys are added to. Refused for keys that come from elsewhere.
+    pub fn file(&self) -> Outcome<&Path> {
+        match &self.source {
+            Source::Named(file) | Source::BesideDatabase(file) => Ok(file),
+            Source::Text(_) => Err(Refusal::WrongState {
+                what: "key ring",
+                from: "taken from the environment: add the key there".to_owned(),
+                attempted: "add",
+            }
+            .into()),
+            Source::Missing => Err(Refusal::KeysMissing.into()),
+        }
+    }
+
+    /// Appends a fresh key to the file, or makes the file with the first one; answers its id. From now on it seals.
+    pub fn add(&self) -> Outcome<String> {
+        let file = self.file()?;
+        let failed =
+            |error: std::io::Error| Failure::Broken(format!("keys file {}: {error}", file.display()));
+        if file.try_exists().map_err(failed)? {
+            return ring::add(file).map_err(failed);
+        }
+        ring::make(file).map_err(failed)?;
+        Ok(self.ring()?.newest().map(|key| key.id.clone()).unwrap_or_default())
     }
 
     /// Seals a text for one column of one row. Refused with [`Refusal::KeysMissing`] when there is no key.
     pub fn seal(&self, column: Sealed, row: Uuid, text: &str) -> Outcome<String> {
         let ring = self.ring()?;
-        let key = ring.0.last().ok_or(Refusal::KeysMissing)?;
+        let key = ring.newest().ok_or(Refusal::KeysMissing)?;
         let mut nonce = [0_u8; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|error| Failure::Broken(error.to_string()))?;
         let place = column.bound_to(row);
         let payload = Payload { msg: text.as_bytes(), aad: place.as_bytes() };
         let sealed = key
-            .cipher
-            .encrypt(&nonce.into(), payload)
-            .map_err(|_| Failure::Broken("a text could not be sealed".to_owned()))?;
-        Ok(format!("{FORM}:{}:{}{}", key.id, hex::encode(nonce), hex::encode(sealed)))
+            .seal(nonce, payload)
+            .ok_or_else(|| Failure::Broken("a text could not be sealed".to_owned()))?;
+        Ok(format!("{}{}{}", prefix(key), hex::encode(nonce), hex::encode(sealed)))
     }
 
-    /// The same text gives the same fingerprint, 64 hexadecimal digits, and without the first key of the file none gives
+    /// The same text gives the same fingerprint, 64 hexadecimal digits, and without the first key of the ring none gives
     /// it: numbers of accounts are few enough to be tried out against a plain hash (HMAC-SHA-256, RFC 2104).
     pub fn fingerprint(&self, of: Fingerprint, text: &str) -> Outcome<String> {
-        let key = self.ring()?.0.first().ok_or(Refusal::KeysMissing)?;
-        let mut mac = key.fingerprints.clone();
+        let ring = self.ring()?;
+        let mut mac = ring.first().ok_or(Refusal::KeysMissing)?.fingerprints();
         mac.update(match of {
             Fingerprint::BankAccount => b"bank_account:".as_slice(),
             Fingerprint::HouseholdIdentityNumber => b"household.identity_number:",
@@ -158,30 +240,53 @@ impl Keys {
     /// Opens what [`Keys::seal`] sealed for the same column and row.
     pub fn open(&self, column: Sealed, row: Uuid, sealed: &str) -> Outcome<String> {
         let broken = |why: &str| Failure::Broken(format!("{} does not open: {why}", column.bound_to(row)));
-        let mut parts = sealed.splitn(3, ':');
-        let (Some(FORM), Some(id), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(broken("unknown form"));
-        };
+        let (algorithm, id, body) = parts(sealed).ok_or_else(|| broken("unknown form"))?;
+        let algorithm = Algorithm::parse(algorithm).ok_or_else(|| {
+            let shown: String = algorithm.chars().take(20).collect();
+            broken(&format!("its algorithm {shown} is not known"))
+        })?;
         let ring = self.ring()?;
-        let key =
-            ring.0.iter().find(|key| key.id == id).ok_or_else(|| broken("its key is not in the file"))?;
+        let key = ring.find(id).filter(|key| key.algorithm == algorithm);
+        let key = key.ok_or_else(|| broken("its key is not in the ring"))?;
         let body = hex::decode(body).map_err(|_| broken("not hexadecimal"))?;
         let (nonce, text) = body.split_first_chunk::<NONCE_BYTES>().ok_or_else(|| broken("too short"))?;
         let place = column.bound_to(row);
         let payload = Payload { msg: text, aad: place.as_bytes() };
         let text = key
-            .cipher
-            .decrypt(&(*nonce).into(), payload)
-            .map_err(|_| broken("it was changed, moved or sealed with another key"))?;
+            .open(*nonce, payload)
+            .ok_or_else(|| broken("it was changed, moved or sealed with another key"))?;
         String::from_utf8(text).map_err(|_| broken("not text"))
     }
 
-    fn ring(&self) -> Outcome<&Ring> {
-        if let Some(ring) = self.ring.get() {
-            return Ok(ring);
+    /// The ring as its source has it now. A file that cannot be read any more leaves the ring of before in force.
+    fn ring(&self) -> Outcome<Arc<Ring>> {
+        let stamp = self.stamp();
+        let is_current = |held: &&Held| stamp.is_none() || held.stamp == stamp;
+        if let Some(held) =
+            self.held.read().unwrap_or_else(PoisonError::into_inner).as_ref().filter(is_current)
+        {
+            return Ok(Arc::clone(&held.ring));
         }
-        let ring = self.load()?;
-        Ok(self.ring.get_or_init(|| ring))
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let ring = match (self.load(), held.as_ref()) {
+            (Ok(ring), _) => Arc::new(ring),
+            (Err(failure), Some(before)) => {
+                tracing::error!(%failure, "the keys file has changed and cannot be read; its keys of before stay");
+                Arc::clone(&before.ring)
+            }
+            (Err(failure), None) => return Err(failure),
+        };
+        // Not the stamp of a file that has just been made: the next caller looks at it again.
+        *held = Some(Held { stamp, ring: Arc::clone(&ring) });
+        Ok(ring)
+    }
+
+    /// Of the file as it is now; nothing when there is none.
+    fn stamp(&self) -> Option<Stamp> {
+        match &self.source {
+            Source::Named(file) | Source::BesideDatabase(file) => Stamp::of(file),
+            Source::Text(_) | Source::Missing => None,
+        }
     }
 
     fn load(&self) -> Outcome<Ring> {
@@ -190,7 +295,10 @@ impl Keys {
         };
         match &self.source {
             Source::Missing => Err(Refusal::KeysMissing.into()),
-            Source::Named(file) => match read(file) {
+            Source::Text(text) => {
+                ring_of(text).map_err(|error| Failure::Broken(format!("setting key_ring: {error}")))
+            }
+            Source::Named(file) => match Ring::read(file) {
                 Ok(ring) => Ok(ring),
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     tracing::error!(file = %file.display(), "the keys file does not exist");
@@ -198,9 +306,9 @@ impl Keys {
                 }
                 Err(error) => Err(broken(file, &error)),
             },
-            Source::BesideDatabase(file) => match read(file) {
+            Source::BesideDatabase(file) => match Ring::read(file) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    make(file).and_then(|()| read(file)).map_err(|error| broken(file, &error))
+                    ring::make(file).and_then(|()| Ring::read(file)).map_err(|error| broken(file, &error))
                 }
                 done => done.map_err(|error| broken(file, &error)),
             },
@@ -208,163 +316,37 @@ impl Keys {
     }
 }
 
-fn read(file: &Path) -> std::io::Result<Ring> {
-    use std::io::Read;
-
-    let mut text = String::new();
-    std::fs::File::open(file)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let keys = lines.map(|line| parse(line).ok_or_else(|| bad("a line is not id=64 hexadecimal digits")));
-    let ring = Ring(keys.collect::<std::io::Result<_>>()?);
-    if ring.0.is_empty() { Err(bad("it holds no key")) } else { Ok(ring) }
+/// Why the text of a ring cannot be used, if it cannot.
+pub fn check_ring(text: &Secret) -> Result<(), String> {
+    ring_of(text).map(|_| ()).map_err(|error| error.to_string())
 }
 
-fn parse(line: &str) -> Option<Key> {
-    let (id, key) = line.split_once('=')?;
-    let (id, key) = (id.trim(), hex::decode(key.trim()).ok()?);
-    let is_plain = !id.is_empty() && id.len() <= 40 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let key: [u8; KEY_BYTES] = key.try_into().ok()?;
-    // Sealing and fingerprints each take a key of their own, derived where it is not the one of the file.
-    let mut derived = Hmac::<Sha256>::new_from_slice(&key).ok()?;
-    derived.update(b"zhuxiao fingerprints");
-    let fingerprints = Hmac::<Sha256>::new_from_slice(&derived.finalize().into_bytes()).ok()?;
-    is_plain.then(|| Key { id: id.to_owned(), cipher: Aes256Gcm::new(&key.into()), fingerprints })
+fn ring_of(text: &Secret) -> std::io::Result<Ring> {
+    Ring::parse(&text.0.replace(',', "\n"))
 }
 
-fn bad(reason: &str) -> std::io::Error {
-    std::io::Error::new(ErrorKind::InvalidData, reason)
+/// How every text begins that a key seals.
+fn prefix(key: &Key) -> String {
+    format!("{FORM}:{}:{}:", key.algorithm.name(), key.id)
 }
 
-/// Makes a file with one fresh key that only its owner reads. The name appears with the content in it, so that of two
-/// processes that start together one makes the key and both read it.
-fn make(file: &Path) -> std::io::Result<()> {
-    let secret = crate::id::new_secret().map_err(|error| std::io::Error::other(error.to_string()))?;
-    let draft_name = crate::id::new_secret().map_err(|error| std::io::Error::other(error.to_string()))?;
-    let draft = file.with_extension(draft_name);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut written = options.open(&draft)?;
-    written.write_all(format!("k1={secret}\n").as_bytes())?;
-    written.sync_all()?;
-    let linked = std::fs::hard_link(&draft, file);
-    std::fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
+/// How a text may begin that a key opens.
+fn prefixes(key: &Key) -> Vec<String> {
+    let before = (key.algorithm == Algorithm::Aes256Gcm).then(|| format!("{FORM_BEFORE}:{}:", key.id));
+    before.into_iter().chain([prefix(key)]).collect()
+}
+
+/// Algorithm, key id and body of a sealed text.
+fn parts(sealed: &str) -> Option<(&str, &str, &str)> {
+    let (form, rest) = sealed.split_once(':')?;
+    let (algorithm, rest) = match form {
+        FORM => rest.split_once(':')?,
+        FORM_BEFORE => (Algorithm::Aes256Gcm.name(), rest),
+        _ => return None,
+    };
+    let (id, body) = rest.split_once(':')?;
+    Some((algorithm, id, body))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new() -> Self {
-            let folder = std::env::temp_dir().join(format!("sealed-{}", crate::id::new_secret().unwrap()));
-            std::fs::create_dir(&folder).unwrap();
-            Self(folder)
-        }
-
-        fn keys(&self) -> Keys {
-            Keys::of(None, self.0.join("some.db").to_str())
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    const ROW: Uuid = Uuid::from_u128(7);
-
-    #[test]
-    fn a_sealed_phone_opens_again_also_for_a_process_that_starts_later() {
-        let folder = Folder::new();
-        let sealed = folder.keys().seal(Sealed::HouseholdPhone, ROW, "13812345678").unwrap();
-        assert!(sealed.starts_with("v1:k1:") && !sealed.contains("13812345678"));
-        assert_eq!(folder.keys().open(Sealed::HouseholdPhone, ROW, &sealed).unwrap(), "13812345678");
-        let again = folder.keys().seal(Sealed::HouseholdPhone, ROW, "13812345678").unwrap();
-        assert_ne!(sealed, again, "two seals of one text must not look alike");
-    }
-
-    #[test]
-    fn a_seal_moved_to_another_row_or_column_or_changed_does_not_open() {
-        let folder = Folder::new();
-        let keys = folder.keys();
-        let sealed = keys.seal(Sealed::HouseholdPhone, ROW, "13812345678").unwrap();
-        assert!(keys.open(Sealed::HouseholdPhone, Uuid::from_u128(8), &sealed).is_err());
-        assert!(keys.open(Sealed::HouseholdBankAccount, ROW, &sealed).is_err());
-        let flipped = if sealed.ends_with('0') { '1' } else { '0' };
-        let changed = format!("{}{flipped}", &sealed[..sealed.len() - 1]);
-        assert!(keys.open(Sealed::HouseholdPhone, ROW, &changed).is_err());
-        for bad in ["", "13812345678", "v1:k1:", "v1:k1:00", "v1:k9:00112233", "v2:k1:00"] {
-            assert!(keys.open(Sealed::HouseholdPhone, ROW, bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn after_a_new_key_is_added_old_seals_open_and_new_ones_use_it() {
-        let folder = Folder::new();
-        let old = folder.keys().seal(Sealed::HouseholdPhone, ROW, "13812345678").unwrap();
-        let file = folder.0.join("zhuxiao.keys");
-        let text = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, format!("{text}k2={}\n", "ab".repeat(32))).unwrap();
-        let keys = folder.keys();
-        assert_eq!(keys.open(Sealed::HouseholdPhone, ROW, &old).unwrap(), "13812345678");
-        assert!(keys.seal(Sealed::HouseholdPhone, ROW, "1").unwrap().starts_with("v1:k2:"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_its_owner_reads_the_file_that_is_made() {
-        use std::os::unix::fs::PermissionsExt;
-
-        let folder = Folder::new();
-        folder.keys().seal(Sealed::HouseholdPhone, ROW, "1").unwrap();
-        let mode = std::fs::metadata(folder.0.join("zhuxiao.keys")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 1, "the draft is gone");
-    }
-
-    #[test]
-    fn without_a_file_nothing_is_sealed_and_a_named_file_is_never_made() {
-        let folder = Folder::new();
-        let named = folder.0.join("named.keys");
-        for keys in [Keys::of(None, None), Keys::of(Some(&named), None)] {
-            let refused = keys.seal(Sealed::HouseholdPhone, ROW, "1").unwrap_err();
-            assert!(matches!(refused, Failure::Refused(Refusal::KeysMissing)));
-        }
-        assert!(!named.exists());
-        std::fs::write(&named, "k1=short\n").unwrap();
-        assert!(Keys::of(Some(&named), None).seal(Sealed::HouseholdPhone, ROW, "1").is_err());
-    }
-
-    #[test]
-    fn a_fingerprint_is_the_same_for_the_same_text_also_after_a_key_is_added_and_differs_by_what_it_is_of() {
-        let folder = Folder::new();
-        let account = "6228480402564890018";
-        let made = folder.keys().fingerprint(Fingerprint::BankAccount, account).unwrap();
-        assert_eq!(made.len(), 64);
-        let file = folder.0.join("zhuxiao.keys");
-        let text = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, format!("{text}k2={}\n", "ab".repeat(32))).unwrap();
-        assert_eq!(folder.keys().fingerprint(Fingerprint::BankAccount, account).unwrap(), made);
-        assert_ne!(folder.keys().fingerprint(Fingerprint::StatementLine, account).unwrap(), made);
-        assert_ne!(Folder::new().keys().fingerprint(Fingerprint::BankAccount, account).unwrap(), made);
-    }
-
-    #[test]
-    fn debug_shows_no_key() {
-        let folder = Folder::new();
-        let keys = folder.keys();
-        keys.seal(Sealed::HouseholdPhone, ROW, "1").unwrap();
-        let text = std::fs::read_to_string(folder.0.join("zhuxiao.keys")).unwrap();
-        let key = text.trim().split_once('=').unwrap().1;
-        assert!(!format!("{keys:?}").contains(key));
-    }
-}
+mod tests;

@@ -17,7 +17,7 @@ use crate::money::Price;
 use crate::quantity::{Measure, show_base};
 use crate::refusal::{Failure, Outcome};
 use crate::trail::{self, Actor};
-use crate::{orders::allocation::Policy, settlement};
+use crate::{orders::allocation::Policy, settlement, webhooks};
 
 /// An order as deliveries see it.
 #[derive(Clone, Debug)]
@@ -100,13 +100,20 @@ pub async fn allocations_of(
 }
 
 /// Marks confirmed allocations as dispatched and the order as delivering. Refused unless every one was confirmed.
-pub async fn mark_dispatched(txn: &WriteTxn, order_id: Uuid, allocation_ids: &[Uuid]) -> Outcome<()> {
+pub async fn mark_dispatched(
+    txn: &WriteTxn,
+    app: &App,
+    order_id: Uuid,
+    allocation_ids: &[Uuid],
+) -> Outcome<()> {
     let moved = store::move_single(txn, order_id, allocation_ids, "confirmed", "dispatched").await?;
     if moved != allocation_ids.len() {
         return Err(rules::wrong_state("without that much left to dispatch", "dispatch").into());
     }
     let is_first = store::advance(txn, order_id, "confirmed", "delivering").await?;
-    if !is_first {
+    if is_first {
+        announce(txn, app, order_id, &[webhooks::Event::OrderDelivering]).await?;
+    } else {
         let state = store::find_any(txn, order_id).await?.map(|order| order.state);
         if state.as_deref() != Some("delivering") {
             return Err(rules::wrong_state(state.as_deref().unwrap_or("gone"), "dispatch").into());
@@ -137,8 +144,17 @@ pub async fn record_acceptance(
     if !store::has_open_allocations(txn, order_id).await? {
         store::advance(txn, order_id, "delivering", "accepted").await?;
         store::advance(txn, order_id, "accepted", "settled").await?;
+        let events = [webhooks::Event::OrderAccepted, webhooks::Event::OrderSettled];
+        announce(txn, app, order_id, &events).await?;
     }
     Ok(())
+}
+
+/// What the buyer's own systems are told of an order.
+async fn announce(txn: &WriteTxn, app: &App, order_id: Uuid, events: &[webhooks::Event]) -> Outcome<()> {
+    let Some(order) = store::find_any(txn, order_id).await? else { return Ok(()) };
+    let told: Vec<webhooks::News> = events.iter().map(|event| super::news(*event, &order)).collect();
+    webhooks::announce(txn, app, &told).await
 }
 
 /// Closes the orders of settlements that are now paid in full, when they are rated too.

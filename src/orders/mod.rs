@@ -22,6 +22,7 @@ use crate::quantity::{Measure, show_base};
 use crate::refusal::{Failure, Outcome, Refusal};
 use crate::settlement::late;
 use crate::trail::{self, Actor, Event};
+use crate::webhooks::{self, News};
 
 pub mod allocation;
 pub mod api;
@@ -270,6 +271,7 @@ pub async fn confirm(app: &App, caller: &Caller, key: &Key, order_id: Uuid) -> O
             ..Shift::default()
         });
         move_stock(&txn, shifts.collect()).await?;
+        webhooks::announce(&txn, app, &[news(webhooks::Event::OrderConfirmed, &order)]).await?;
         finish_step(app, caller, key, txn, &order, "confirm_order").await
     })
     .await
@@ -293,6 +295,7 @@ pub async fn cancel(app: &App, caller: &Caller, key: &Key, order_id: Uuid) -> Ou
         let from = if is_promised { "confirmed" } else { "held" };
         let parts = store::move_allocations(&txn, &[order_id], from, "released").await?;
         move_stock(&txn, parts.iter().map(|part| release(part, is_promised)).collect()).await?;
+        webhooks::announce(&txn, app, &[news(webhooks::Event::OrderCancelled, &order)]).await?;
         finish_step(app, caller, key, txn, &order, "cancel_order").await
     })
     .await
@@ -473,6 +476,11 @@ fn part_figures((part, id): (&plan::Part, &Uuid)) -> serde_json::Value {
         "price_fen": part.price.fen,
         "amount_fen": part.amount,
     })
+}
+
+/// What the buyer's own systems are told.
+fn news(event: webhooks::Event, order: &store::OrderRow) -> News {
+    News { event, institution_id: order.institution_id, subject_id: order.id, number: order.number.clone() }
 }
 
 fn order_event(action: &'static str, county_code: &str, order_id: Uuid, after: serde_json::Value) -> Event {

@@ -16,6 +16,7 @@ use crate::members::{households, institutions};
 use crate::numbers::{self, Series};
 use crate::refusal::{Failure, Outcome, Refusal};
 use crate::trail::{self, Event};
+use crate::webhooks::{self, News};
 
 pub mod api;
 pub mod content;
@@ -169,6 +170,13 @@ pub async fn issue(app: &App, caller: &Caller, key: &Key, new: NewPaper) -> Outc
         };
         store::insert(&txn, &row).await?;
         trail::record(&txn, &app.ids, now, &caller.actor(), vec![issued_event(&row)]).await?;
+        let told = frozen.institution_id.map(|institution_id| News {
+            event: webhooks::Event::PaperIssued,
+            institution_id,
+            subject_id: id,
+            number: number.clone(),
+        });
+        webhooks::announce(&txn, app, told.as_slice()).await?;
         // Its id alone: contents are long, and never change.
         idempotency::commit(txn, key, now, id).await
     })

@@ -61,6 +61,23 @@ pub(super) fn read(bytes: &[u8], kinds: &[Titles], limits: &Limits) -> Result<(u
     Err(search.refusal())
 }
 
+/// Hands over every part, the same limits kept.
+pub(super) fn each_part(
+    bytes: &[u8],
+    limits: &Limits,
+    mut look: impl FnMut(&str, &[u8]),
+) -> Result<(), SheetError> {
+    let mut package = Package::open(bytes, limits)?;
+    let mut paths: Vec<String> = package.places.keys().cloned().collect();
+    paths.sort_unstable();
+    for path in paths {
+        if let Some(part) = package.bytes(&path)? {
+            look(&path, &part);
+        }
+    }
+    Ok(())
+}
+
 /// The zip file, with what may still be unpacked from it.
 struct Package<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
@@ -103,6 +120,11 @@ impl<'a> Package<'a> {
 
     /// The text of a part; `path` in lower case, since writers disagree about capitals.
     fn part(&mut self, path: &str) -> Result<Option<String>, SheetError> {
+        let Some(bytes) = self.bytes(path)? else { return Ok(None) };
+        String::from_utf8(bytes).map(Some).map_err(|_| SheetError::Corrupt("a part of it is not UTF-8"))
+    }
+
+    fn bytes(&mut self, path: &str) -> Result<Option<Vec<u8>>, SheetError> {
         const DAMAGED: SheetError = SheetError::Corrupt("a part of it cannot be unpacked");
         let Some(place) = self.places.get(path) else { return Ok(None) };
         let part = self.zip.by_index(*place).map_err(|_| DAMAGED)?;
@@ -115,7 +137,7 @@ impl<'a> Package<'a> {
             return Err(DAMAGED);
         }
         self.left = self.left.checked_sub(size).ok_or(SheetError::UnpackedTooLarge { limit: self.limit })?;
-        String::from_utf8(bytes).map(Some).map_err(|_| SheetError::Corrupt("a part of it is not UTF-8"))
+        Ok(Some(bytes))
     }
 }
 

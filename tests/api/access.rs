@@ -145,6 +145,11 @@ list_erasure_requests       no        no        no        no        yes       no
 approve_erasure             no        no        no        no        yes       no        no        no        no
 refuse_erasure              no        no        no        no        yes       no        no        no        no
 list_audit_events           no        no        no        no        no        no        yes       no        no
+create_webhook              no        no        yes       yes       no        no        no        no        no
+list_webhooks               no        no        yes       yes       no        no        no        no        no
+get_webhook                 no        no        yes       yes       no        no        no        no        no
+delete_webhook              no        no        yes       yes       no        no        no        no        no
+list_webhook_deliveries     no        no        yes       yes       no        no        no        no        no
 ";
 
 /// The table: per operation what each role gets, or nothing for a public one.
@@ -214,9 +219,13 @@ impl Operation {
                 "payout_batches" => side.id("payout_batch"),
                 "papers" => side.id("paper"),
                 "problems" => side.id("problem"),
+<<<<<<< HEAD
                 "principals" => side.id("principal"),
                 "api_keys" => side.id("api_key"),
                 "erasure_requests" => side.id("erasure_request"),
+=======
+                "webhooks" => side.id("webhook"),
+>>>>>>> wd
                 "ledger" if self.path.contains("entries") => side.id("ledger_entry"),
                 "ledger" => side.id("ledger_account"),
                 _ => "",
@@ -311,6 +320,7 @@ impl Operation {
             "issue_paper" => {
                 json!({ "kind": "settlement_statement", "settlement_id": side.id("settlement") })
             }
+            "create_webhook" => json!({ "url": "https://1.1.1.1/hook" }),
             "mark_payouts_unknown" => json!({ "payout_ids": [side.id("payout")] }),
             "allow_payout_retry" => {
                 json!({ "payout_ids": [side.id("payout")], "reason": "the account is right" })

@@ -28,7 +28,10 @@ impl Trade {
     }
 
     pub async fn placed(kilos: &[i64], ordered: &str) -> Self {
-        let market = Market::of(kilos).await;
+        Self::within(Market::of(kilos).await, ordered).await
+    }
+
+    async fn within(market: Market, ordered: &str) -> Self {
         let order = market.place(ordered).await;
         let mut parts = Vec::new();
         for lot in &market.lots {
@@ -151,6 +154,17 @@ fn dispatch_line(allocation: Uuid, amount: &str) -> Value {
 fn delivery(lines: &[(Uuid, &str)]) -> Value {
     let lines: Vec<Value> = lines.iter().map(|(id, amount)| dispatch_line(*id, amount)).collect();
     json!({ "lines": lines })
+}
+
+/// The market after an order of it was placed, confirmed, delivered and accepted as it was ordered.
+pub async fn accepted_order(market: Market, ordered: &str) -> Market {
+    let trade = Trade::within(market, ordered).await;
+    trade.market.confirm(&json!({ "id": trade.order })).await.ok();
+    let delivery = trade.dispatched().await;
+    let all: Vec<String> = trade.parts.iter().map(|(.., kilos)| kilos.to_string()).collect();
+    let weighed: Vec<(&str, &str)> = all.iter().map(|kilos| (kilos.as_str(), "0")).collect();
+    trade.accept(&delivery, trade.acceptance(&delivery, &weighed)).await.ok();
+    trade.market
 }
 
 #[tokio::test]

@@ -26,7 +26,12 @@ impl Market {
     }
 
     pub async fn of(kilos: &[i64]) -> Self {
-        let world = World::new().await.with_regions().await;
+        Self::within(World::new().await, kilos).await
+    }
+
+    /// The same in a world that is not like the others.
+    pub async fn within(world: World, kilos: &[i64]) -> Self {
+        let world = world.with_regions().await;
         let product = world.product("rice").await;
         let institution = world.institution("示范第一中学", "school").await;
         let (mut lots, mut households) = (Vec::new(), Vec::new());

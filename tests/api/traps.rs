@@ -258,5 +258,7 @@ async fn every_entity_is_the_table_that_the_migrations_make() {
         settlement_line,
         survey_visit,
         tax_rate,
+        webhook,
+        webhook_delivery,
     );
 }

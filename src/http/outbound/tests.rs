@@ -1,6 +1,9 @@
 //! What leaves this machine and where it goes, seen by a listener that speaks the real protocol.
 
 use super::*;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -100,4 +103,58 @@ async fn what_answers_without_a_certificate_is_not_talked_to_over_tls() {
     let sent =
         outbound(&[address], 300).post(&format!("https://{address}/"), &[], b"the body".to_vec()).await;
     assert!(matches!(sent, Err(Refused::Unreachable(_) | Refused::TimedOut)), "{sent:?}");
+}
+
+/// A receiver at `shop.example` on this machine, whose certificate the root of the tests vouches for.
+async fn encrypted_receiver() -> (SocketAddr, JoinHandle<String>) {
+    let certificate =
+        CertificateDer::from_pem_slice(include_bytes!("certificates/shop.example.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("certificates/shop.example.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let Ok(mut stream) = acceptor.accept(stream).await else { return String::new() };
+        let mut chunk = [0_u8; 4_096];
+        let mut heard = String::new();
+        while !heard.contains("the body") {
+            let read = stream.read(&mut chunk).await.unwrap();
+            heard.push_str(std::str::from_utf8(&chunk[..read]).unwrap());
+        }
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        heard
+    });
+    (address, heard)
+}
+
+#[tokio::test]
+async fn over_tls_only_who_proves_the_name_is_talked_to() {
+    let mut roots = RootCertStore::empty();
+    let root = CertificateDer::from_pem_slice(include_bytes!("certificates/root.pem")).unwrap();
+    roots.add(root).unwrap();
+    for (name, is_trusted, is_sent) in
+        [("shop.example", true, true), ("other.example", true, false), ("shop.example", false, false)]
+    {
+        let (address, heard) = encrypted_receiver().await;
+        let policy = Policy { plain_http: false, allowed: vec![address] };
+        let mut outbound = if is_trusted {
+            Outbound::trusting(roots.clone(), policy, Duration::from_secs(5)).unwrap()
+        } else {
+            Outbound::new(policy, Duration::from_secs(5)).unwrap()
+        };
+        outbound.names =
+            Names::Table(Arc::new(Mutex::new(HashMap::from([(name.to_owned(), vec![address.ip()])]))));
+        let url = format!("https://{name}:{}/hook", address.port());
+        let sent = outbound.post(&url, &[], b"the body".to_vec()).await;
+        assert_eq!(
+            sent.as_ref().map(|answer| answer.status).ok(),
+            is_sent.then_some(204),
+            "{name}: {sent:?}"
+        );
+        assert_eq!(heard.await.unwrap().contains("the body"), is_sent, "{name}");
+    }
 }

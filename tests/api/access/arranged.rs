@@ -156,6 +156,9 @@ impl Side {
         let key = json!({ "name": "canteen", "scopes": ["orders:write"] });
         self.make(world, Role::Buyer, "/v1/api_keys", key, "api_key").await;
         let helper = self.person(Role::Helper).id;
+        let webhook = json!({ "url": "https://1.1.1.1/hook", "events": ["paper.issued"] });
+        let added = world.post(self.person(Role::Buyer), "/v1/webhooks", webhook).await.created();
+        self.ids.insert("webhook", text(&added["webhook"], "id"));
         for (household, made) in [("household", "pairing"), ("second_household", "second_pairing")] {
             let pairing = json!({ "helper_id": helper, "household_id": self.id(household) });
             self.make(world, Role::Officer, "/v1/pairings", pairing, made).await;

@@ -1,5 +1,5 @@
-//! Attacks, each under its id (AT-…): what somebody tries, what they get for it, and what is so
-//! afterwards. A test that asks or answers otherwise than the attack says, says why.
+//! Attacks, each under its id (AT-…): what somebody tries, what they get for it, and what is so afterwards.
+//! A test that asks or answers otherwise than the attack says, says why.
 
 mod access;
 mod edges;
@@ -13,6 +13,7 @@ mod replay;
 mod served;
 mod sign_in;
 mod trail;
+mod webhooks;
 
 use sea_orm::FromQueryResult;
 use serde_json::Value;

@@ -61,6 +61,11 @@ impl World {
 
     /// The same with other settings.
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::made(change, |_| {}).await
+    }
+
+    /// The same with other settings, and with parts of the service put in place of those it makes itself.
+    pub async fn made(change: impl FnOnce(&mut Settings), replace: impl FnOnce(&mut App)) -> Self {
         let database = databases::TestDatabase::create().await;
         let mut settings = Settings {
             database_url: database.url.clone(),
@@ -75,6 +80,7 @@ impl World {
             sign_in_peer_tries_max: 1_000,
             // The clock of a test stands still, so what one person may send would never grow again.
             requests_per_second_max: 1_000_000,
+            webhook_seconds: 3_600,
             escrow_account: Some("0000000000000000042".to_owned()),
             escrow_account_name: Some("示范县助销专户".to_owned()),
             escrow_account_bank: Some("示范银行".to_owned()),
@@ -83,7 +89,8 @@ impl World {
         change(&mut settings);
         let start: DateTime<Utc> = "2027-03-01T00:00:00Z".parse().unwrap();
         let clock = Clock::manual(start);
-        let app = App::open(settings, clock.clone(), Ids::default()).await.unwrap();
+        let mut app = App::open(settings, clock.clone(), Ids::default()).await.unwrap();
+        replace(&mut app);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
