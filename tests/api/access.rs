@@ -219,13 +219,10 @@ impl Operation {
                 "payout_batches" => side.id("payout_batch"),
                 "papers" => side.id("paper"),
                 "problems" => side.id("problem"),
-<<<<<<< HEAD
                 "principals" => side.id("principal"),
                 "api_keys" => side.id("api_key"),
                 "erasure_requests" => side.id("erasure_request"),
-=======
                 "webhooks" => side.id("webhook"),
->>>>>>> wd
                 "ledger" if self.path.contains("entries") => side.id("ledger_entry"),
                 "ledger" => side.id("ledger_account"),
                 _ => "",

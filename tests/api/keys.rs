@@ -69,6 +69,9 @@ async fn books() -> World {
     let payees =
         "insert into payout_payee (payout_id, name_sealed, account_sealed) select id, 'x', 'x' from payout";
     assert!(world.execute(payees, Vec::new()).await > 0);
+    let factors = "insert into second_factor (principal_id, secret_sealed, created_at, last_step)
+                   select id, 'x', created_at, 0 from principal";
+    assert!(world.execute(factors, Vec::new()).await > 0);
     let institution = world.institution("示范医院", "hospital").await;
     webhook_of(&world, institution, "https://1.1.1.1/").await;
     for (kind, clear) in [
@@ -77,6 +80,10 @@ async fn books() -> World {
         (Sealed::StatementLineAccount, "6228480402564890034"),
         (Sealed::PayoutPayeeName, "仲雅妮"),
         (Sealed::PayoutPayeeAccount, "6228480402564890042"),
+        (Sealed::HouseholdIdentityNumber, "341823190001010014"),
+        (Sealed::HouseholdAddress, "示范一村 1 号"),
+        (Sealed::PrincipalPhone, "13912340009"),
+        (Sealed::SecondFactorSecret, "3132333435363738393031323334353637383930"),
     ] {
         seal_all(&world, kind, clear).await;
     }
