@@ -15,6 +15,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use zhuxiao::http::edge::Edge;
 use zhuxiao::http::gate::Gate;
 use zhuxiao::http::headers::HeaderRules;
+use zhuxiao::http::intake::Intake;
 use zhuxiao::http::published::Published;
 use zhuxiao::http::server::{Limits, Patience, serve};
 use zhuxiao::members::access::Role;
@@ -93,6 +94,30 @@ async fn at_d06_what_there_is_no_room_for_is_turned_away_at_once_and_money_comes
     }
     working.done.notify_one();
     assert_eq!(asked(Method::GET, "/v1/lots").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn at_d10_only_so_many_files_are_taken_in_at_once() {
+    let working = Working::default();
+    let intake = Intake::new(100, 1_000, Duration::from_secs(60));
+    let base = served(working.clone().with(intake), 8).await;
+    let client = reqwest::Client::new();
+    let sent = |kind: &'static str| {
+        let request = client.post(format!("{base}/upload")).header("content-type", kind).body("a");
+        async move { Answer::of(request).await }
+    };
+    let mut under_way = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        under_way.spawn(sent("application/octet-stream"));
+        working.begun.notified().await;
+    }
+    sent("application/octet-stream").await.refused(503, "busy");
+    under_way.spawn(sent("application/json"));
+    working.begun.notified().await;
+    for _ in 0..17 {
+        working.done.notify_one();
+        assert_eq!(under_way.join_next().await.unwrap().unwrap().status, StatusCode::OK);
+    }
 }
 
 #[tokio::test]
