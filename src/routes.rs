@@ -98,7 +98,7 @@ pub type Apis = (
         bank_statements::matching::api::Api,
     ),
     (papers::api::Api, papers::invoice::api::Api, reports::api::Api, problems::api::Api, audit::api::Api),
-    webhooks::api::Api,
+    (webhooks::api::Api, payouts::callback::api::Api),
 );
 
 fn apis(app: &App) -> Apis {
@@ -138,7 +138,7 @@ fn apis(app: &App) -> Apis {
             problems::api::Api(app.clone()),
             audit::api::Api(app.clone()),
         ),
-        webhooks::api::Api(app.clone()),
+        (webhooks::api::Api(app.clone()), payouts::callback::api::Api(app.clone())),
     )
 }
 
