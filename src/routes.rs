@@ -117,7 +117,7 @@ pub type Apis = (
     ),
     (papers::api::Api, papers::invoice::api::Api, reports::api::Api, problems::api::Api, audit::api::Api),
     (personal_data::export::api::Api, personal_data::erasure::api::Api),
-    webhooks::api::Api,
+    (webhooks::api::Api, payouts::callback::api::Api),
 );
 
 fn apis(app: &App) -> Apis {
@@ -165,7 +165,7 @@ fn apis(app: &App) -> Apis {
             audit::api::Api(app.clone()),
         ),
         (personal_data::export::api::Api(app.clone()), personal_data::erasure::api::Api(app.clone())),
-        webhooks::api::Api(app.clone()),
+        (webhooks::api::Api(app.clone()), payouts::callback::api::Api(app.clone())),
     )
 }
 

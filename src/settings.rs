@@ -10,12 +10,14 @@ use crate::http::outbound;
 use crate::http::peer::Proxies;
 use crate::members::one_time_codes::sms;
 use crate::members::sealed;
+use crate::webhooks;
 
 /// The database when nothing is set.
 pub const DEFAULT_DATABASE_URL: &str = "sqlite://data/zhuxiao.db?mode=rwc";
 
 /// Settings whose text is taken from the environment as it is written there.
-const AS_WRITTEN: [(&str, &str); 4] = [
+const AS_WRITTEN: [(&str, &str); 5] = [
+    ("bank_callback_secret", "ZHUXIAO_BANK_CALLBACK_SECRET"),
     ("key_ring", "ZHUXIAO_KEY_RING"),
     ("escrow_account", "ZHUXIAO_ESCROW_ACCOUNT"),
     ("escrow_account_name", "ZHUXIAO_ESCROW_ACCOUNT_NAME"),
@@ -105,6 +107,9 @@ pub struct Settings {
     pub escrow_account_name: Option<String>,
     /// The bank that keeps it, at most 70 characters.
     pub escrow_account_bank: Option<String>,
+    /// What the bank signs with that tells results of payouts by itself: `whsec_` and Base64 of 24 to 64 bytes. Without it
+    /// nothing is taken from it.
+    pub bank_callback_secret: Option<Secret>,
     /// What webhooks are to be told is looked up this often.
     pub webhook_seconds: u64,
     /// The rules that raise problems run this often.
@@ -219,6 +224,7 @@ impl Default for Settings {
             escrow_account: None,
             escrow_account_name: None,
             escrow_account_bank: None,
+            bank_callback_secret: None,
             webhook_seconds: 1,
             problem_minutes: 10,
             audit_hours: 24,
@@ -317,6 +323,12 @@ impl Settings {
                 |text: &String| (1..=70).contains(&text.chars().count()) && !text.contains(char::is_control);
             ensure(text.as_ref().is_none_or(is_plain), name, "1 to 70 characters")?;
         }
+        let is_secret = |secret: &Secret| webhooks::is_secret(&secret.0);
+        ensure(
+            self.bank_callback_secret.as_ref().is_none_or(is_secret),
+            "bank_callback_secret",
+            "whsec_ and Base64 of 24 to 64 bytes",
+        )?;
         ensure((1..=3_600).contains(&self.webhook_seconds), "webhook_seconds", "between 1 and 3600")?;
         ensure((1..=1_440).contains(&self.problem_minutes), "problem_minutes", "between 1 and 1440")?;
         ensure((1..=720).contains(&self.audit_hours), "audit_hours", "between 1 and 720")?;

@@ -51,7 +51,9 @@ async fn list(common: &Common, app: &App) -> Result<(), Ended> {
         let keys: Vec<serde_json::Value> = uses.iter().map(shape).collect();
         say(&json!({ "keys": keys }).to_string());
     } else {
-        uses.iter().for_each(|key| say(&line(key)));
+        for key in &uses {
+            say(&line(key));
+        }
     }
     Ok(())
 }

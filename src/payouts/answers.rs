@@ -12,8 +12,8 @@ mod form;
 mod pain002;
 mod rules;
 
-pub use rules::weigh;
-use rules::{Answers, Told};
+use rules::Told;
+pub use rules::{Answers, weigh};
 
 /// Payouts that one file answers at most.
 const ROWS_MAX: usize = 100_000;

@@ -8,17 +8,16 @@ use super::payees::{self, Debtor};
 use super::rules::{BankResult, BatchState, Instructed, PayoutState, ReturnCode, Share};
 use crate::app::App;
 use crate::db::WriteTxn;
-use crate::members::access::Caller;
 use crate::refusal::Outcome;
 use crate::settlement::receipts::Waiting;
-use crate::trail::{self, Event};
+use crate::trail::{self, Actor, Event};
 
 /// The trail of one operation on a batch.
 #[derive(Clone, Copy)]
 pub struct Trail<'a> {
     pub txn: &'a WriteTxn,
     pub app: &'a App,
-    pub caller: &'a Caller,
+    pub actor: &'a Actor,
     pub batch: &'a BatchView,
 }
 
@@ -36,7 +35,7 @@ impl Trail<'_> {
     pub async fn record(&self, action: &'static str, told: Vec<Told>) -> Outcome<()> {
         let events = told.into_iter().map(|told| told.of(self.batch, action));
         let (app, now) = (self.app, self.app.clock.now());
-        Ok(trail::record(self.txn, &app.ids, now, &self.caller.actor(), events.collect()).await?)
+        Ok(trail::record(self.txn, &app.ids, now, self.actor, events.collect()).await?)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::settlement::receipts::{self, PayableLine, Waiting};
 mod answers;
 pub mod api;
 pub mod bank_file;
+pub mod callback;
 mod events;
 mod payees;
 pub mod results;
@@ -194,7 +195,7 @@ async fn reserve(
     batch: &BatchView,
     drafted: Drafted,
 ) -> Outcome<()> {
-    let trail = events::Trail { txn, app, caller, batch };
+    let trail = events::Trail { txn, app, actor: &caller.actor(), batch };
     trail.record("make_payout_batch", vec![events::batch_made(batch)]).await?;
     for payouts in drafted.payouts.chunks(CHUNK) {
         store::insert_payouts(txn, batch, payouts).await?;
@@ -282,7 +283,7 @@ pub async fn approve(app: &App, caller: &Caller, key: &Key, id: Uuid) -> Outcome
         if usize::try_from(store::instruct(&txn, id, entry_id).await?).ok() != Some(payouts.len()) {
             return Err(changed_under_lock(id));
         }
-        let trail = events::Trail { txn: &txn, app, caller, batch: &batch };
+        let trail = events::Trail { txn: &txn, app, actor: &caller.actor(), batch: &batch };
         let approved = events::batch_approved(&batch, before, frozen, debtor.as_ref());
         trail.record("approve_payout_batch", vec![approved]).await?;
         for chunk in payouts.chunks(CHUNK) {

@@ -11,9 +11,10 @@ use crate::app::App;
 use crate::db::WriteTxn;
 use crate::idempotency::{self, Key, Once};
 use crate::ledger;
-use crate::members::access::{Caller, Role};
+use crate::members::access::{Caller, CountyScope, Role};
 use crate::refusal::{Outcome, Refusal};
 use crate::settlement::receipts;
+use crate::trail::Actor;
 
 mod store;
 
@@ -26,21 +27,44 @@ pub async fn record(
     id: Uuid,
     results: &[(Uuid, BankResult)],
 ) -> Outcome<Once<BatchView>> {
-    caller.allow(&[Role::Finance])?;
-    let counties = caller.region()?.counties();
+    let teller = &Teller::of(caller)?;
     idempotency::once(app, key, || async {
         let txn = app.db.begin().await?;
-        let mut batch = locked(&txn, &counties, id).await?;
+        let mut batch = locked(&txn, &teller.counties, id).await?;
         batch.state.take_results()?;
         let ids: Vec<Uuid> = results.iter().map(|result| result.0).collect();
         let told = rules::matched(results, &store::find(&txn, id, &ids).await?)?;
-        let step = Answering { txn: &txn, app, caller, action: "record_payout_results" };
+        let step = Answering { txn: &txn, app, teller, action: "record_payout_results" };
         step.settle(&batch, &told).await?;
         step.execute(&mut batch).await?;
         batch.counted = Some(super::store::counted(&txn, id).await?);
         idempotency::commit(txn, key, app.clock.now(), batch).await
     })
     .await
+}
+
+/// Who tells what became of payouts: a person of finance, or the bank itself.
+#[derive(Clone, Debug)]
+pub(super) struct Teller {
+    pub id: Uuid,
+    pub actor: Actor,
+    pub counties: CountyScope,
+}
+
+impl Teller {
+    fn of(caller: &Caller) -> Result<Self, Refusal> {
+        caller.allow(&[Role::Finance])?;
+        let counties = caller.region()?.counties();
+        Ok(Self { id: caller.principal_id, actor: caller.actor(), counties })
+    }
+}
+
+/// A file of the bank that was read, and how it is meant.
+#[derive(Debug)]
+pub(super) struct File {
+    pub told: answers::Answers,
+    pub hash: String,
+    pub is_partial: bool,
 }
 
 /// A file of the bank, and how it is meant.
@@ -74,23 +98,34 @@ pub async fn import(
     id: Uuid,
     file: ResultFile,
 ) -> Outcome<Once<Imported>> {
-    caller.allow(&[Role::Finance])?;
-    let counties = caller.region()?.counties();
+    let teller = Teller::of(caller)?;
     let ResultFile { bytes, hash, is_partial } = file;
     // Before the file is read: about a batch that does not exist for the caller nothing else is said.
-    let found = super::store::find(app.db.reader(), &counties, id).await?;
+    let found = super::store::find(app.db.reader(), &teller.counties, id).await?;
     found.ok_or(Refusal::NotFound("payout batch"))?;
     let told = answers::read(bytes).await?;
+    take(app, &teller, key, id, File { told, hash, is_partial }).await
+}
+
+/// Records what a file says that was read.
+pub(super) async fn take(
+    app: &App,
+    teller: &Teller,
+    key: &Key,
+    id: Uuid,
+    file: File,
+) -> Outcome<Once<Imported>> {
+    let File { told, hash, is_partial } = file;
     idempotency::once(app, key, || async {
         let txn = app.db.begin().await?;
-        let mut batch = locked(&txn, &counties, id).await?;
+        let mut batch = locked(&txn, &teller.counties, id).await?;
         batch.state.take_file()?;
         if let Some(message) = &told.message {
             message.is_of(&batch.number, batch.payout_count, batch.amount)?;
         }
         let all = super::store::amounts_of(&txn, id).await?;
         let weighed = answers::weigh(&told, is_partial, &all)?;
-        let step = Answering { txn: &txn, app, caller, action: "import_payout_results" };
+        let step = Answering { txn: &txn, app, teller, action: "import_payout_results" };
         step.settle(&batch, &weighed.told).await?;
         step.leave_unknown(&batch, &weighed.unknown).await?;
         step.execute(&mut batch).await?;
@@ -122,18 +157,17 @@ pub async fn mark_unknown(
     id: Uuid,
     payout_ids: &[Uuid],
 ) -> Outcome<Once<BatchView>> {
-    caller.allow(&[Role::Finance])?;
-    let counties = caller.region()?.counties();
+    let teller = &Teller::of(caller)?;
     idempotency::once(app, key, || async {
         let txn = app.db.begin().await?;
-        let mut batch = locked(&txn, &counties, id).await?;
+        let mut batch = locked(&txn, &teller.counties, id).await?;
         batch.state.take_results()?;
         let found = store::find(&txn, id, payout_ids).await?;
         let named = rules::named_once(payout_ids, &found, |index| format!("/payout_ids/{index}"))?;
         if let Some(payout) = named.iter().find(|payout| payout.state != rules::PayoutState::Instructed) {
             return Err(payout.refuse("mark unknown").into());
         }
-        let step = Answering { txn: &txn, app, caller, action: "mark_payouts_unknown" };
+        let step = Answering { txn: &txn, app, teller, action: "mark_payouts_unknown" };
         step.leave_unknown(&batch, &named).await?;
         batch.counted = Some(super::store::counted(&txn, id).await?);
         idempotency::commit(txn, key, app.clock.now(), batch).await
@@ -168,7 +202,7 @@ pub async fn allow_retry(
             }
             .into());
         }
-        let trail = events::Trail { txn: &txn, app, caller, batch: &batch };
+        let trail = events::Trail { txn: &txn, app, actor: &caller.actor(), batch: &batch };
         let told = named.iter().map(|payout| events::retry_allowed(payout, reason));
         trail.record("allow_payout_retry", told.collect()).await?;
         batch.counted = Some(super::store::counted(&txn, id).await?);
@@ -182,7 +216,7 @@ pub async fn allow_retry(
 struct Answering<'a> {
     txn: &'a WriteTxn,
     app: &'a App,
-    caller: &'a Caller,
+    teller: &'a Teller,
     action: &'static str,
 }
 
@@ -245,7 +279,7 @@ impl Answering<'_> {
 
     /// Ends the batch when every payout has its result.
     async fn execute(&self, batch: &mut BatchView) -> Outcome<()> {
-        let step = Step { by: self.caller.principal_id, at: self.app.clock.now() };
+        let step = Step { by: self.teller.id, at: self.app.clock.now() };
         if store::execute(self.txn, batch.id, &step).await? {
             let before = batch.state;
             batch.state = BatchState::Executed;
@@ -256,7 +290,7 @@ impl Answering<'_> {
     }
 
     fn trail<'b>(&'b self, batch: &'b BatchView) -> events::Trail<'b> {
-        events::Trail { txn: self.txn, app: self.app, caller: self.caller, batch }
+        events::Trail { txn: self.txn, app: self.app, actor: &self.teller.actor, batch }
     }
 }
 

@@ -470,3 +470,26 @@ pub async fn instruct(txn: &WriteTxn, batch_id: Uuid, entry_id: Uuid) -> Result<
                where batch_id = $1 and state = 'drafted'";
     db::change(txn, sql, [batch_id.into(), entry_id.into()]).await
 }
+
+/// The batch that a bank's message is about: by its number, or by one of its payouts.
+pub async fn batch_told(
+    connection: &impl ConnectionTrait,
+    number: Option<&str>,
+    payout_id: Option<Uuid>,
+) -> Result<Option<Uuid>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Told {
+        id: Uuid,
+    }
+    let found: Option<Told> = match (number, payout_id) {
+        (Some(number), _) => {
+            db::row(connection, "select id from payout_batch where number = $1", [number.into()]).await?
+        }
+        (None, Some(payout_id)) => {
+            let sql = "select batch_id as id from payout where id = $1";
+            db::row(connection, sql, [payout_id.into()]).await?
+        }
+        (None, None) => None,
+    };
+    Ok(found.map(|told| told.id))
+}

@@ -36,7 +36,7 @@ pub const NUMBER_CHARS_MAX: usize = 24;
 /// Every number in a text, in its order.
 #[must_use]
 pub fn find(text: &str) -> Vec<Found> {
-    if !text.contains(|char| is_digit_of_any_width(char)) {
+    if !text.contains(is_digit_of_any_width) {
         return Vec::new();
     }
     let narrow: Vec<char> = text.chars().map(narrowed).collect();
@@ -106,15 +106,13 @@ fn number_in(run: Run) -> Vec<Found> {
     let groups: Vec<&str> = run.text.split(['-', ' ']).collect();
     let (mut found, mut rest) = (Vec::new(), groups.as_slice());
     while let Some((first, others)) = rest.split_first() {
-        match (3..=5).rev().find_map(|count| grouped(rest.split_at_checked(count)?)) {
-            Some((number, after)) => {
-                found.push(number);
-                rest = after;
-            }
-            None => {
-                found.extend(alone(first, run.has_plus));
-                rest = others;
-            }
+        let longest = (3..=5).rev().find_map(|count| grouped(rest.split_at_checked(count)?));
+        if let Some((number, after)) = longest {
+            found.push(number);
+            rest = after;
+        } else {
+            found.extend(alone(first, run.has_plus));
+            rest = others;
         }
     }
     found
@@ -142,7 +140,7 @@ fn phone(text: &str) -> Option<Found> {
     let is_phone = text.len() == 11
         && text.bytes().all(|byte| byte.is_ascii_digit())
         && text.starts_with('1')
-        && text.bytes().nth(1).is_some_and(|byte| (b'3'..=b'9').contains(&byte));
+        && text.as_bytes().get(1).is_some_and(|byte| (b'3'..=b'9').contains(byte));
     is_phone.then(|| Found { kind: Kind::MobilePhone, masked: masked(text, 3, 4) })
 }
 
@@ -170,7 +168,7 @@ fn has_luhn_digit(text: &str) -> bool {
             _ => digit * 2 - 9,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Digits 7 to 14 are a day between 1900 and 2099.

@@ -127,7 +127,8 @@ async fn blocks(
 
 fn texts(table: &TextTable, shown: impl Fn(&str) -> String) -> String {
     let columns = table.columns.iter().zip(0_usize..);
-    columns.map(|(column, place)| format!(", {} as text_{place}", shown(&quoted(column)))).collect()
+    let shown = columns.map(|(column, place)| format!(", {} as text_{place}", shown(&quoted(column))));
+    shown.collect::<Vec<_>>().concat()
 }
 
 /// The parts of the key with a stroke between; the whole row has none in a table without one.

@@ -20,7 +20,7 @@ pub mod deliver;
 pub mod rules;
 mod store;
 
-pub use rules::{Event, News};
+pub use rules::{Event, News, TOLERANCE, is_secret, is_signed};
 use store::{DeliveryRow, NewDelivery, WebhookRow};
 
 /// Live webhooks of an institution at most.

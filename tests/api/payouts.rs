@@ -1,6 +1,7 @@
 //! The specification of `/v1/payout_batches`, as tests over HTTP.
 
 mod accounts;
+mod callbacks;
 mod files;
 
 use reqwest::Method;

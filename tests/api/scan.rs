@@ -241,7 +241,7 @@ async fn exports(world: &World, year: i32) -> Vec<(String, String)> {
         let id = paper["id"].as_str().unwrap();
         paths.extend(["json", "html", "xlsx"].map(|format| format!("/v1/papers/{id}/file?format={format}")));
     }
-    for list in ["households", "payout_batches", "bank_statements", "problems"] {
+    for list in ["households", "payout_batches", "payments", "settlements"] {
         paths.push(format!("/v1/{list}?limit=200"));
     }
     let mut exports = Vec::new();

@@ -165,7 +165,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !is_special
 }
 
-/// Global unicast is 2000::/3; of that, what carries an IPv4 address inside (NAT64 lies outside), Teredo and the other
+/// Global unicast is `2000::/3`; of that, what carries an IPv4 address inside (NAT64 lies outside), Teredo and the other
 /// protocol assignments, and documentation are not public.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();

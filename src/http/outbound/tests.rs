@@ -39,13 +39,13 @@ fn outbound(allowed: &[SocketAddr], millis: u64) -> Outbound {
     Outbound::new(policy, Duration::from_millis(millis)).unwrap()
 }
 
-fn answer(status: &str, more: &str, body: &str) -> Option<String> {
-    Some(format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{more}\r\n{body}", body.len()))
+fn answer(status: &str, more: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{more}\r\n{body}", body.len())
 }
 
 #[tokio::test]
 async fn a_request_arrives_with_its_headers_and_the_answer_is_read() {
-    let (address, heard) = receiver(answer("202 Accepted", "", "taken")).await;
+    let (address, heard) = receiver(Some(answer("202 Accepted", "", "taken"))).await;
     let url = format!("http://{address}/hook?a=1");
     let sent = outbound(&[address], 5_000).post(&url, &[("x-kind", "test")], b"the body".to_vec()).await;
     assert_eq!(sent, Ok(Answer { status: 202, body: b"taken".to_vec() }));
@@ -57,9 +57,9 @@ async fn a_request_arrives_with_its_headers_and_the_answer_is_read() {
 
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_not_followed() {
-    let (inside, mut visited) = receiver(answer("200 OK", "", "")).await;
+    let (inside, mut visited) = receiver(Some(answer("200 OK", "", ""))).await;
     let (address, _heard) =
-        receiver(answer("302 Found", &format!("location: http://{inside}/\r\n"), "")).await;
+        receiver(Some(answer("302 Found", &format!("location: http://{inside}/\r\n"), ""))).await;
     let (outbound, url) = (outbound(&[address, inside], 5_000), format!("http://{address}/"));
     let sent = outbound.post(&url, &[], b"the body".to_vec()).await.unwrap();
     assert_eq!((sent.status, sent.is_success()), (302, false));
@@ -75,7 +75,7 @@ async fn who_accepts_and_never_answers_is_left_in_time() {
 
 #[tokio::test]
 async fn of_a_long_answer_only_the_beginning_is_kept() {
-    let (address, _heard) = receiver(answer("200 OK", "", &"x".repeat(100_000))).await;
+    let (address, _heard) = receiver(Some(answer("200 OK", "", &"x".repeat(100_000)))).await;
     let sent =
         outbound(&[address], 5_000).post(&format!("http://{address}/"), &[], b"the body".to_vec()).await;
     assert_eq!(sent.unwrap().body.len(), ANSWER_BYTES_MAX);
@@ -83,7 +83,7 @@ async fn of_a_long_answer_only_the_beginning_is_kept() {
 
 #[tokio::test]
 async fn a_name_that_now_means_this_machine_is_not_connected_to() {
-    let (address, mut heard) = receiver(answer("200 OK", "", "")).await;
+    let (address, mut heard) = receiver(Some(answer("200 OK", "", ""))).await;
     let table =
         Arc::new(Mutex::new(HashMap::from([("shop.example".to_owned(), vec!["1.1.1.1".parse().unwrap()])])));
     // Only its port is known to the policy, so that the name alone decides.
@@ -99,7 +99,7 @@ async fn a_name_that_now_means_this_machine_is_not_connected_to() {
 
 #[tokio::test]
 async fn what_answers_without_a_certificate_is_not_talked_to_over_tls() {
-    let (address, _heard) = receiver(answer("200 OK", "", "")).await;
+    let (address, _heard) = receiver(Some(answer("200 OK", "", ""))).await;
     let sent =
         outbound(&[address], 300).post(&format!("https://{address}/"), &[], b"the body".to_vec()).await;
     assert!(matches!(sent, Err(Refused::Unreachable(_) | Refused::TimedOut)), "{sent:?}");

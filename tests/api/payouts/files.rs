@@ -51,7 +51,7 @@ fn amounts(text: &str) -> Vec<&str> {
 }
 
 /// A report about a batch: `(payout, status and reason)`.
-fn report(batch: &Json, transactions: &[(&Json, &str)]) -> String {
+pub fn report(batch: &Json, transactions: &[(&Json, &str)]) -> String {
     let told: Vec<String> = transactions
         .iter()
         .map(|(payout, status)| {
@@ -86,7 +86,7 @@ const COLUMNS: [Column; 3] = [
     Column { key: "amount", titles: &["金额"], required: true },
 ];
 
-const SETTLED: &str = "<TxSts>ACSC</TxSts>";
+pub const SETTLED: &str = "<TxSts>ACSC</TxSts>";
 const CLOSED: &str = "<TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>AC04</Cd></Rsn></StsRsnInf>";
 const PENDING: &str = "<TxSts>ACSP</TxSts>";
 
