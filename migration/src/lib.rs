@@ -26,6 +26,7 @@ mod m0025_sign_in;
 mod m0026_personal_data;
 mod m0027_webhooks;
 mod m0028_append_only;
+mod m0029_price_guide;
 mod sql;
 
 /// Applies every change that a database does not have yet.
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0026_personal_data::Migration),
             Box::new(m0027_webhooks::Migration),
             Box::new(m0028_append_only::Migration),
+            Box::new(m0029_price_guide::Migration),
         ]
     }
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use poem::Request;
 use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
 use uuid::Uuid;
 
@@ -144,6 +145,8 @@ pub struct ReferencePrice {
     pub from_on: NaiveDate,
     pub source: String,
     pub created_at: DateTime<Utc>,
+    /// In force since; absent while it is proposed.
+    pub approved_at: Option<DateTime<Utc>>,
 }
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Products")]
@@ -204,9 +207,10 @@ impl Api {
         Ok(Versioned::new(view.version, view.into()))
     }
 
-    /// Note a reference price
+    /// Propose a reference price
     ///
-    /// What the product should cost from a day on, and where that was seen. For officers of the whole county.
+    /// What the product should cost from a day on, and where that was seen. For officers of the whole county; it is in force
+    /// once another of them has approved it.
     #[oai(path = "/products/:id/reference_prices", method = "post", operation_id = "create_reference_price")]
     async fn create_reference_price(
         &self,
@@ -219,6 +223,23 @@ impl Api {
         let new = body.0.into_noted(product.measure)?;
         let view = super::add_reference_price(&self.0, &caller, id.0, new).await?;
         Ok(Created::at(format!("/v1/products/{}/reference_prices", id.0), view.into()))
+    }
+
+    /// Approve a reference price
+    ///
+    /// By another officer of the whole county than the one who proposed it.
+    #[oai(
+        path = "/products/:id/reference_prices/:price_id/approve",
+        method = "post",
+        operation_id = "approve_reference_price"
+    )]
+    async fn approve_reference_price(
+        &self,
+        caller: Signed,
+        id: Path<Uuid>,
+        price_id: Path<Uuid>,
+    ) -> Answer<Json<ReferencePrice>> {
+        Ok(Json(super::approve_reference_price(&self.0, &caller, id.0, price_id.0).await?.into()))
     }
 
     /// List the reference prices of a product
@@ -335,6 +356,7 @@ impl From<ReferencePriceView> for ReferencePrice {
             from_on: view.noted.from_on,
             source: view.noted.source,
             created_at: view.created_at,
+            approved_at: view.approved_at,
         }
     }
 }

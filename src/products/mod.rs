@@ -47,6 +47,8 @@ pub struct ReferencePriceView {
     pub id: Uuid,
     pub noted: NewReferencePrice,
     pub created_at: DateTime<Utc>,
+    /// In force since; nothing while it is proposed.
+    pub approved_at: Option<DateTime<Utc>>,
 }
 
 /// The products of these ids, by id; ids that are none are left out. One statement whatever their number.
@@ -168,7 +170,7 @@ pub async fn edit(
         .await
 }
 
-/// Notes what a product should cost from a day on. For officers of the whole county.
+/// Proposes what a product should cost from a day on. For officers of the whole county; another of them approves it.
 pub async fn add_reference_price(
     app: &App,
     caller: &Caller,
@@ -183,7 +185,7 @@ pub async fn add_reference_price(
             let county_code = product.county_code.clone();
             refuse_misfit(&new, &facts_of(product)?)?;
             let now = app.clock.now();
-            let row = row_of(app.ids.next(now), &new, now);
+            let row = row_of(app.ids.next(now), &new, caller.principal_id, now);
             store::insert_reference_price(&txn, product_id, &row).await?;
             let event = Event {
                 county_code: Some(county_code),
@@ -198,12 +200,54 @@ pub async fn add_reference_price(
                 })),
             };
             trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
-            txn.commit(ReferencePriceView { id: row.id, noted: new.clone(), created_at: now }).await
+            let view =
+                ReferencePriceView { id: row.id, noted: new.clone(), created_at: now, approved_at: None };
+            txn.commit(view).await
         })
         .await
 }
 
-/// The reference prices of a product, newest first.
+/// Puts a proposed reference price in force. By another officer of the whole county than the one who proposed it.
+pub async fn approve_reference_price(
+    app: &App,
+    caller: &Caller,
+    product_id: Uuid,
+    id: Uuid,
+) -> Outcome<ReferencePriceView> {
+    refuse_unless_keeper(caller)?;
+    let now = app.clock.now();
+    app.db
+        .write(|| async {
+            let txn = app.db.begin().await?;
+            let product = find(&txn, caller, product_id, false).await?;
+            let found = store::find_reference_price(&txn, product_id, id).await?;
+            let found = found.ok_or(Refusal::NotFound("reference price"))?;
+            if !store::approve_reference_price(&txn, id, caller.principal_id, now).await? {
+                return Err(why_not_approved(&found, caller).into());
+            }
+            let event = Event {
+                county_code: Some(product.county_code),
+                household_id: None,
+                action: "approve_reference_price",
+                subject_kind: "reference_price",
+                subject_id: id,
+                before: None,
+                after: Some(json!({ "approved_at": now })),
+            };
+            trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
+            txn.commit(reference_price_of(ReferencePriceRow { approved_at: Some(now), ..found })?).await
+        })
+        .await
+}
+
+fn why_not_approved(found: &ReferencePriceRow, caller: &Caller) -> Refusal {
+    if found.approved_at.is_none() && found.proposed_by == Some(caller.principal_id) {
+        return Refusal::SecondPersonNeeded;
+    }
+    Refusal::WrongState { what: "reference price", from: "approved".to_owned(), attempted: "approve it" }
+}
+
+/// The reference prices of a product, newest first, proposed ones too.
 pub async fn list_reference_prices(
     app: &App,
     caller: &Caller,
@@ -253,7 +297,7 @@ fn refuse_misfit(new: &NewReferencePrice, product: &ProductFacts) -> Result<(), 
     Ok(())
 }
 
-fn row_of(id: Uuid, new: &NewReferencePrice, now: DateTime<Utc>) -> ReferencePriceRow {
+fn row_of(id: Uuid, new: &NewReferencePrice, by: Uuid, now: DateTime<Utc>) -> ReferencePriceRow {
     ReferencePriceRow {
         id,
         grade: new.grade.clone(),
@@ -262,6 +306,8 @@ fn row_of(id: Uuid, new: &NewReferencePrice, now: DateTime<Utc>) -> ReferencePri
         from_on: new.from_on,
         source: new.source.clone(),
         created_at: now,
+        proposed_by: Some(by),
+        approved_at: None,
     }
 }
 
@@ -270,7 +316,7 @@ fn reference_price_of(row: ReferencePriceRow) -> Outcome<ReferencePriceView> {
     let per = row.pricing_unit.parse().map_err(|()| broken())?;
     let price = Price::new(Fen::new(row.price_fen), per).map_err(|_| broken())?;
     let noted = NewReferencePrice { grade: row.grade, price, from_on: row.from_on, source: row.source };
-    Ok(ReferencePriceView { id: row.id, noted, created_at: row.created_at })
+    Ok(ReferencePriceView { id: row.id, noted, created_at: row.created_at, approved_at: row.approved_at })
 }
 
 fn view_of(row: ProductRow) -> Outcome<ProductView> {

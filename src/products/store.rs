@@ -40,6 +40,8 @@ pub struct ReferencePriceRow {
     pub from_on: NaiveDate,
     pub source: String,
     pub created_at: DateTime<Utc>,
+    pub proposed_by: Option<Uuid>,
+    pub approved_at: Option<DateTime<Utc>>,
 }
 
 /// A row with its id.
@@ -202,14 +204,18 @@ pub async fn update(
     db::row(txn, &sql, values).await
 }
 
+const PRICE: &str =
+    "id, grade, price_fen, pricing_unit, from_on, source, created_at, proposed_by, approved_at";
+
 pub async fn insert_reference_price(
     txn: &WriteTxn,
     product_id: Uuid,
     price: &ReferencePriceRow,
 ) -> Result<(), DbErr> {
-    let sql = "insert into reference_price (id, product_id, grade, price_fen, pricing_unit, from_on, source, created_at)
-               values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let values: [Value; 8] = [
+    let sql = "insert into reference_price (id, product_id, grade, price_fen, pricing_unit, from_on, source, created_at,
+                                            proposed_by)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let values: [Value; 9] = [
         price.id.into(),
         product_id.into(),
         price.grade.clone().into(),
@@ -218,9 +224,32 @@ pub async fn insert_reference_price(
         price.from_on.into(),
         price.source.clone().into(),
         price.created_at.into(),
+        price.proposed_by.into(),
     ];
     db::change(txn, sql, values).await?;
     Ok(())
+}
+
+/// A reference price of a product.
+pub async fn find_reference_price(
+    connection: &impl ConnectionTrait,
+    product_id: Uuid,
+    id: Uuid,
+) -> Result<Option<ReferencePriceRow>, DbErr> {
+    let sql = format!("select {PRICE} from reference_price where id = $1 and product_id = $2");
+    db::row(connection, &sql, [id.into(), product_id.into()]).await
+}
+
+/// Puts a proposed price in force; `false` when it is already, or the approver proposed it.
+pub async fn approve_reference_price(
+    txn: &WriteTxn,
+    id: Uuid,
+    by: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let sql = "update reference_price set approved_by = $2, approved_at = $3
+               where id = $1 and approved_at is null and proposed_by <> $2";
+    Ok(db::change(txn, sql, [id.into(), by.into(), now.into()]).await? == 1)
 }
 
 pub async fn list_reference_prices(
@@ -230,7 +259,7 @@ pub async fn list_reference_prices(
 ) -> Result<Vec<ReferencePriceRow>, DbErr> {
     let before = if page.before.is_some() { "and id < $3" } else { "" };
     let sql = format!(
-        "select id, grade, price_fen, pricing_unit, from_on, source, created_at from reference_price
+        "select {PRICE} from reference_price
          where product_id = $1 {before} order by id desc limit $2"
     );
     let limit = i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX);

@@ -70,6 +70,7 @@ get_product                 yes       yes       yes       yes       yes       ye
 edit_product                no        no        no        no        yes       no        no        no        no
 list_reference_prices       yes       yes       yes       yes       yes       yes       yes       no        no
 create_reference_price      no        no        no        no        yes       no        no        no        no
+approve_reference_price     no        no        no        no        yes       no        no        no        no
 list_lots                   yes       yes       yes       yes       yes       no        yes       no        no
 offer_lot                   yes       yes       no        no        yes       no        no        no        no
 import_lots                 no        no        no        no        yes       no        no        no        no
@@ -234,7 +235,12 @@ impl Operation {
             },
         };
         let path = self.path.replace("{id}", about).replace("{code}", about).replace("{month}", "2027-03");
-        format!("{}{}", path.replace("{household_id}", side.id("household")), self.query(side))
+        format!(
+            "{}{}",
+            path.replace("{household_id}", side.id("household"))
+                .replace("{price_id}", side.id("reference_price")),
+            self.query(side)
+        )
     }
 
     fn query(&self, side: &Side) -> String {

@@ -234,6 +234,28 @@ async fn reference_prices_are_kept_with_their_day_and_source() {
 }
 
 #[tokio::test]
+async fn a_reference_price_is_in_force_once_another_officer_has_approved_it() {
+    let (world, officer) = county_with_officer().await;
+    let created = world.post(&officer, "/v1/products", tea()).await;
+    let prices = format!("{}/reference_prices", created.header("location"));
+    let body = json!({"price": {"amount": "60.00", "per": "jin"}, "from_on": "2027-03-01", "source": "集市"});
+    let proposed = world.post(&officer, &prices, body).await.created();
+    assert_eq!(proposed["approved_at"], Value::Null);
+    let approve = format!("{prices}/{}/approve", proposed["id"].as_str().unwrap());
+    world.post(&officer, &approve, Value::Null).await.refused(409, "second_person_needed");
+    let township = world.person(Role::Officer, Place::Region("341823100000".to_owned())).await;
+    world.post(&township, &approve, Value::Null).await.refused(403, "not_allowed");
+    let second = world.official(Role::Officer).await;
+    let unknown = format!("{prices}/01958000-0000-7000-8000-000000000000/approve");
+    world.post(&second, &unknown, Value::Null).await.refused(404, "not_found");
+    let approved = world.post(&second, &approve, Value::Null).await.ok();
+    assert_ne!(approved["approved_at"], Value::Null);
+    assert_eq!(world.get(&officer, &prices).await.ok()["items"], json!([approved]));
+    let third = world.official(Role::Officer).await;
+    world.post(&third, &approve, Value::Null).await.refused(409, "wrong_state");
+}
+
+#[tokio::test]
 async fn a_reference_price_that_does_not_fit_the_product_is_refused() {
     let (world, officer) = county_with_officer().await;
     let created = world.post(&officer, "/v1/products", tea()).await;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::calendar::{at, days_after};
 use super::data;
 use super::dice::Dice;
+use super::people::Officials;
 use super::stage::{COUNTY, Stage};
 use crate::cli::Ended;
 use crate::members::access::Caller;
@@ -117,8 +118,12 @@ pub async fn make_products(stage: &Stage) -> Result<Vec<Good>, Ended> {
     Ok(goods.collect())
 }
 
-/// Notes what everything should cost, grade by grade.
-pub async fn make_reference_prices(stage: &Stage, officer: &Caller, goods: &[Good]) -> Result<(), Ended> {
+/// Says what everything should cost, grade by grade: one proposes, another approves.
+pub async fn make_reference_prices(
+    stage: &Stage,
+    officials: &Officials,
+    goods: &[Good],
+) -> Result<(), Ended> {
     for good in goods {
         let ungraded = good.data.grades.is_empty().then_some(None);
         for grade in ungraded.into_iter().chain(good.data.grades.iter().cloned().map(Some)) {
@@ -131,7 +136,9 @@ pub async fn make_reference_prices(stage: &Stage, officer: &Caller, goods: &[Goo
                 from_on: stage.calendar.day(1, 1),
                 source: "示范价格（虚构）".to_owned(),
             };
-            products::add_reference_price(&stage.app, officer, good.facts.id, noted).await?;
+            let (app, product) = (&stage.app, good.facts.id);
+            let proposed = products::add_reference_price(app, &officials.officer, product, noted).await?;
+            products::approve_reference_price(app, &officials.second_officer, product, proposed.id).await?;
         }
         stage.progress.done(1);
     }

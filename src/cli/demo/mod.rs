@@ -189,9 +189,10 @@ async fn fill(stage: &Stage, wanted: Wanted) -> Result<Facts, Ended> {
     progress.step("products", stage.data.products.len());
     let goods = county::make_products(stage).await?;
     progress.done(goods.len());
-    let (officer, finance, second_finance) = people::make_officials(stage).await?;
+    let officials = people::make_officials(stage).await?;
     progress.step("reference prices", goods.len());
-    county::make_reference_prices(stage, &officer, &goods).await?;
+    county::make_reference_prices(stage, &officials, &goods).await?;
+    let people::Officials { officer, finance, second_finance, .. } = officials;
     progress.step("households", usize::try_from(wanted.households).unwrap_or(0));
     let households = county::make_households(stage, wanted.households).await?;
     progress.done(households.len());

@@ -53,25 +53,37 @@ pub fn password_of(role: Role) -> String {
 /// Password hashes, one per role: hashing is slow on purpose, and these passwords are printed anyway.
 struct Hashes(Vec<(Role, String)>);
 
+/// Those of the county who act in the demo, and whoever confirms what they did.
+pub struct Officials {
+    pub officer: Caller,
+    pub second_officer: Caller,
+    pub finance: Caller,
+    pub second_finance: Caller,
+}
+
 /// Makes everybody who belongs to the county as a whole.
-pub async fn make_officials(stage: &Stage) -> Result<(Caller, Caller, Caller), Ended> {
+pub async fn make_officials(stage: &Stage) -> Result<Officials, Ended> {
     let roles = [Role::Officer, Role::Finance, Role::Auditor, Role::Security, Role::Admin];
     let hashes = Hashes::of(stage, &roles).await?;
     let county = || Place::Region(COUNTY_REGION.to_owned());
     let txn = stage.app.db.begin().await?;
     let officer = sign_up(stage, &txn, &hashes, Role::Officer, 0, "示范商务局工作人员", county()).await?;
     let finance = sign_up(stage, &txn, &hashes, Role::Finance, 0, "示范财务制单", county()).await?;
-    let second = sign_up(stage, &txn, &hashes, Role::Finance, 1, "示范财务复核", county()).await?;
+    let second_finance = sign_up(stage, &txn, &hashes, Role::Finance, 1, "示范财务复核", county()).await?;
     sign_up(stage, &txn, &hashes, Role::Auditor, 0, "示范审计", county()).await?;
     sign_up(stage, &txn, &hashes, Role::Security, 0, "示范安全管理员", county()).await?;
     sign_up(stage, &txn, &hashes, Role::Admin, 0, "示范系统管理员", county()).await?;
     let townships = stage.data.regions.iter().filter(|region| region.level == data::RegionLevel::Township);
+    let last = townships.clone().count() + 1;
+    let second_officer =
+        sign_up(stage, &txn, &hashes, Role::Officer, last, "示范商务局复核", county()).await?;
     for (number, township) in townships.enumerate() {
         let place = Place::Region(township.code.clone());
         let name = format!("示范{}工作人员", township.name);
         sign_up(stage, &txn, &hashes, Role::Officer, number + 1, &name, place).await?;
     }
-    txn.commit((officer, finance, second)).await.map(crate::db::Committed::into_inner).map_err(Ended::from)
+    let officials = Officials { officer, second_officer, finance, second_finance };
+    txn.commit(officials).await.map(crate::db::Committed::into_inner).map_err(Ended::from)
 }
 
 /// A helper per village, paired with its households, and the sign-in of one household.

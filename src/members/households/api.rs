@@ -96,6 +96,10 @@ pub struct HouseholdChanges {
     pub address: Option<String>,
     /// By officers only.
     pub consent_on: Option<NaiveDate>,
+    /// Sent to the phone of a household that signs in by it (`POST /v1/one_time_codes`, `change_bank_account`); needed when such
+    /// a household changes its bank account.
+    #[oai(validator(pattern = "^[0-9]{6}$"))]
+    pub one_time_code: Option<String>,
 }
 
 /// A status that begins on a day.
@@ -321,6 +325,7 @@ impl From<HouseholdChanges> for HouseholdEdit {
             bank_account: changes.bank_account,
             address: changes.address,
             consent_on: changes.consent_on,
+            one_time_code: changes.one_time_code,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::db::WriteTxn;
 use crate::http::page::{Page, PageRequest};
 use crate::members::access::{Caller, RegionScope, Role, Scope};
+use crate::members::one_time_codes;
 use crate::members::sealed::Sealed;
 use crate::refusal::{Failure, Outcome, Refusal};
 use crate::regions;
@@ -107,6 +108,8 @@ pub struct HouseholdEdit {
     pub bank_account: Option<String>,
     pub address: Option<String>,
     pub consent_on: Option<NaiveDate>,
+    /// Sent to the phone of a household that signs in by it, before it changes its bank account.
+    pub one_time_code: Option<String>,
 }
 
 /// A visit: asked on this day, with what outcome.
@@ -226,6 +229,8 @@ pub async fn update(
     // Whoever helps a household must not come to be paid in its place.
     if edit.bank_account.is_some() {
         caller.allow(&[Role::Household, Role::Officer])?;
+        let purpose = one_time_codes::Purpose::ChangeBankAccount;
+        one_time_codes::confirm(app, caller, purpose, edit.one_time_code.as_deref()).await?;
     }
     let (now, today) = (app.clock.now(), app.clock.today());
     app.db

@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::http::peer::current_peer;
+use crate::members::access::{Caller, Role};
 use crate::members::households;
-use crate::members::sealed::Fingerprint;
+use crate::members::sealed::{Fingerprint, Sealed};
 use crate::refusal::{Failure, Outcome, Refusal};
 use crate::trail::{self, Actor, Event};
 
@@ -104,6 +105,20 @@ pub async fn take(app: &App, phone: &str, purpose: Purpose, code: &str) -> Outco
         })
         .await?;
     Ok(owner.filter(|_| is_right).map(|owner| owner.id))
+}
+
+/// Refuses a household that signs in by phone and does not send the code for `purpose` that went to it. Whoever has no phone here
+/// has shown a password, which must do.
+pub async fn confirm(app: &App, caller: &Caller, purpose: Purpose, code: Option<&str>) -> Outcome<()> {
+    if caller.role != Role::Household {
+        return Ok(());
+    }
+    let Some(sealed) = store::phone_sealed(app.db.reader(), caller.principal_id).await? else {
+        return Ok(());
+    };
+    let phone = app.keys.open(Sealed::PrincipalPhone, caller.principal_id, &sealed)?;
+    let owner = take(app, &phone, purpose, code.unwrap_or("")).await?;
+    if owner == Some(caller.principal_id) { Ok(()) } else { Err(Refusal::SignInFailed.into()) }
 }
 
 /// Forgets codes that ended long ago.

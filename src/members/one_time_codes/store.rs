@@ -113,3 +113,17 @@ pub async fn owner(
     let sql = "select id, county_code from principal where phone_fingerprint = $1 and is_active";
     db::row(connection, sql, [phone_fingerprint.into()]).await
 }
+
+/// The phone somebody signs in with, sealed.
+pub async fn phone_sealed(
+    connection: &impl ConnectionTrait,
+    principal_id: Uuid,
+) -> Result<Option<String>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Phone {
+        phone_sealed: Option<String>,
+    }
+    let sql = "select phone_sealed from principal where id = $1";
+    let found: Option<Phone> = db::row(connection, sql, [principal_id.into()]).await?;
+    Ok(found.and_then(|found| found.phone_sealed))
+}

@@ -175,6 +175,11 @@ impl Side {
             "catalogue_code": "A07031301", "tax_code": "1010116010000000000",
         });
         self.make(world, Role::Officer, "/v1/products", tea, "product").await;
+        let prices = format!("/v1/products/{}/reference_prices", self.id("product"));
+        let price = json!({
+            "price": { "amount": "40.00", "per": "kg" }, "from_on": "2027-03-01", "source": "市场",
+        });
+        self.make(world, Role::Officer, &prices, price, "reference_price").await;
         let lot = json!({
             "product_id": self.id("product"), "quantity": kilos("500"), "ready_from": "2027-03-01",
             "sell_by": "2027-12-31", "price": { "amount": "40.00", "per": "kg" },

@@ -40,7 +40,7 @@ impl Process {
         command.env_remove("ZHUXIAO_TEST_DATABASE_URL").env_remove("ZHUXIAO_TEST_REDIS_URL");
         command.env("ZHUXIAO_KEYS", world.app.settings.keys.as_ref().unwrap());
         command.env("ZHUXIAO_ADMIN_LISTEN", admin.to_string()).env("ZHUXIAO_LOG", "debug");
-        command.env("ZHUXIAO_PASSWORD_HASH_KIB", "1024");
+        command.env("ZHUXIAO_PASSWORD_HASH_KIB", "1024").env("ZHUXIAO_TOTP_REQUIRED", "false");
         command.stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
         let child = command.spawn().unwrap();
         let process = Self { child, address, admin, log, client: reqwest::Client::new() };

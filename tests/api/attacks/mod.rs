@@ -9,6 +9,7 @@ mod edges_wire;
 mod files;
 mod injection;
 mod money;
+mod pages;
 mod replay;
 mod served;
 mod sign_in;

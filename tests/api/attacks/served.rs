@@ -31,6 +31,8 @@ impl Served {
             .args(["serve", "--no-migrate", "--database-url", world.database_url()])
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .env("ZHUXIAO_KEYS", world.app.settings.keys.as_ref().unwrap())
+            // People of tests have no second factor.
+            .env("ZHUXIAO_TOTP_REQUIRED", "false")
             // What steers the tests is no setting of the program.
             .env_remove("ZHUXIAO_TEST_DATABASE_URL")
             .env_remove("ZHUXIAO_TEST_REDIS_URL")

@@ -228,6 +228,33 @@ async fn at_a09_a_code_serves_neither_another_phone_nor_another_purpose() {
 }
 
 #[tokio::test]
+async fn at_a09_a_household_that_signs_in_by_phone_changes_its_bank_account_with_a_code_for_just_that() {
+    let (world, mut stub) = with_messages().await;
+    let home = world.household("341823100001", "general").await;
+    let id = world.person_with_phone(Role::Household, Place::Household(home), PHONE).await;
+    ask_for_code(&world, PHONE, "sign_in").await;
+    let code = stub.code_for(PHONE).await;
+    let token = world.sign_in_by_code(PHONE, &code).await.created()["token"].as_str().unwrap().to_owned();
+    let household = Person { id, token, role: Role::Household };
+    let path = format!("/v1/households/{home}");
+    let with = |code: Option<&str>| json!({ "bank_account": "6228480402564890018", "one_time_code": code });
+    world
+        .patch(&household, &path, "\"1\"", json!({ "bank_account": "6228480402564890018" }))
+        .await
+        .refused(401, "sign_in_failed");
+    world.clock.advance(TimeDelta::minutes(1));
+    ask_for_code(&world, PHONE, "sign_in").await;
+    let code = stub.code_for(PHONE).await;
+    world.patch(&household, &path, "\"1\"", with(Some(&code))).await.refused(401, "sign_in_failed");
+    assert_eq!(world.get(&household, &path).await.ok()["bank_account"], Value::Null);
+    world.clock.advance(TimeDelta::minutes(1));
+    ask_for_code(&world, PHONE, "change_bank_account").await;
+    let code = stub.code_for(PHONE).await;
+    let changed = world.patch(&household, &path, "\"1\"", with(Some(&code))).await.ok();
+    assert_eq!(changed["bank_account"], "****0018");
+}
+
+#[tokio::test]
 async fn at_a12_whoever_is_attacked_still_signs_in_by_code_and_keeps_their_session() {
     let (world, mut stub) = with_messages().await;
     let helper = world.person_with_phone(Role::Helper, Place::Pairings, PHONE).await;
