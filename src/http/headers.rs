@@ -5,6 +5,7 @@ use poem::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, ORIGIN, VARY,
 };
+use poem::http::uri::Authority;
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Request, Response};
 use sha2::{Digest, Sha256};
@@ -64,7 +65,7 @@ impl HeaderRules {
         }
         let mut named = request.headers().get_all(HOST).iter();
         let header = named.next().and_then(|host| host.to_str().ok());
-        let in_address = request.uri().authority().map(|authority| authority.as_str());
+        let in_address = request.uri().authority().map(Authority::as_str);
         header.is_some_and(|host| self.knows(host))
             && named.next().is_none()
             && in_address.is_none_or(|host| self.knows(host))
