@@ -2,10 +2,10 @@
 //! and the two headers of a request that say where it thinks it is going and where it comes from.
 
 use poem::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, ORIGIN, VARY,
 };
+use poem::http::uri::Authority;
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Request, Response};
 use sha2::{Digest, Sha256};
@@ -29,10 +29,10 @@ const POLICY: &str =
 const TLS_ONLY: &str = "max-age=31536000";
 
 /// What a page of a listed origin may send and read.
-const PREFLIGHT: [(HeaderName, &str); 3] = [
-    (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, PATCH, DELETE"),
-    (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, if-match, idempotency-key"),
-    (ACCESS_CONTROL_MAX_AGE, "600"),
+const PREFLIGHT: [(&str, &str); 3] = [
+    ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE"),
+    ("access-control-allow-headers", "authorization, content-type, if-match, idempotency-key"),
+    ("access-control-max-age", "600"),
 ];
 const READABLE: &str = "etag, idempotency-replayed, link, location, retry-after, x-request-id";
 
@@ -65,7 +65,7 @@ impl HeaderRules {
         }
         let mut named = request.headers().get_all(HOST).iter();
         let header = named.next().and_then(|host| host.to_str().ok());
-        let in_address = request.uri().authority().map(|authority| authority.as_str());
+        let in_address = request.uri().authority().map(Authority::as_str);
         header.is_some_and(|host| self.knows(host))
             && named.next().is_none()
             && in_address.is_none_or(|host| self.knows(host))
@@ -138,18 +138,19 @@ fn is_page(headers: &HeaderMap) -> bool {
 /// the contract sets them there, and what it fetches is ours.
 #[must_use]
 pub fn policy_of_page(html: &str) -> String {
-    let mut scripts = String::new();
+    let mut scripts = Vec::new();
     let mut rest = html;
     while let Some((_, behind)) = rest.split_once("<script") {
         let Some((_, behind)) = behind.split_once('>') else { break };
         let Some((script, behind)) = behind.split_once("</script>") else { break };
         // Browsers read the text with the line ends of Unix.
         let script = script.replace("\r\n", "\n").replace('\r', "\n");
-        scripts.push_str(&format!(" 'sha256-{}'", base64(&Sha256::digest(script.as_bytes()))));
+        scripts.push(format!("'sha256-{}'", base64(&Sha256::digest(script.as_bytes()))));
         rest = behind;
     }
+    let scripts = scripts.join(" ");
     format!(
-        "default-src 'none'; script-src{scripts}; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; \
+        "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; \
          connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'"
     )
 }
