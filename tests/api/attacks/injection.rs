@@ -38,7 +38,7 @@ const FILTERS: [(Role, &str); 12] = [
 ];
 
 fn packed(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 async fn market() -> (World, Side) {
