@@ -119,13 +119,13 @@ async fn numbers_in_logs_tables_and_workbooks_are_found_with_their_place() {
     let long =
         format!("{{\"at\":1}}\n{{\"message\":\"called {PHONE}\"}}\n{}{IDENTITY}\n", "x ".repeat(1_100_000));
     let (gb, ..) = encoding_rs::GB18030.encode("姓名,电话\n啊13812345678,1\n");
-    let log = folder.file("service.log", long.as_bytes());
+    let lines = folder.file("service.log", long.as_bytes());
     let csv = folder.file("export.csv", &gb);
     let xlsx = folder.file("export.xlsx", &workbook(CARD));
     let clean = folder.file("clean.json", b"{\"id\":\"0193a5b0-c000-7000-8000-138123456780\",\"n\":1000}");
     let found = scan(&["--no-database", "--file", &clean]);
     assert_eq!((found.status.code(), found.stdout.len()), (Some(0), 0));
-    let found = scan(&["--json", "--no-database", "--file", &log, &csv, &xlsx, &clean]);
+    let found = scan(&["--json", "--no-database", "--file", &lines, &csv, &xlsx, &clean]);
     assert_eq!(found.status.code(), Some(3), "{}", String::from_utf8_lossy(&found.stderr));
     let findings = told(&found);
     let places: Vec<(String, String)> = findings["findings"]

@@ -72,7 +72,7 @@ impl Receiver {
 
     /// The next request, which comes within five seconds.
     pub async fn next(&mut self) -> Heard {
-        tokio::time::timeout(Duration::from_secs(5), self.heard.recv()).await.expect("nothing came").unwrap()
+        tokio::time::timeout(Duration::from_secs(5), self.heard.recv()).await.unwrap().unwrap()
     }
 
     /// What has come and was not looked at.

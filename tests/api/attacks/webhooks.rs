@@ -177,8 +177,7 @@ async fn at_w07_fifty_receivers_that_never_answer_keep_no_other_waiting_and_are_
     txn.commit(()).await.unwrap();
     let bounded = tokio::time::timeout(Duration::from_secs(15), deliver::sweep(&world.app));
     let (attempts, _) = tokio::join!(bounded, sound.next());
-    assert_eq!(attempts.expect("an attempt took too long").unwrap(), 51);
-    assert!(51 < deliver::WORKERS_MAX);
+    assert_eq!(attempts.unwrap().unwrap(), 51);
     let sql = "update webhook_delivery set last_error = last_error where last_error = 'no answer in time'";
     assert_eq!(world.execute(sql, Vec::new()).await, 50);
     world.clock.advance(TimeDelta::seconds(5));
