@@ -259,7 +259,7 @@ async fn at_p03_neither_the_log_nor_the_figures_hold_numbers_of_people_passwords
 /// Somebody who signs in, made with the program.
 fn create_officer(world: &World, account: &str) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zhuxiao"));
-    command.args(["admin", "create", "--account", account, "--name", "Test", "--role", "officer"]);
+    command.args(["admin", "create", "--account", account, "--name", "示范工作人员", "--role", "officer"]);
     command.args(["--region", "341823", "--database-url", world.database_url()]);
     command.env_remove("ZHUXIAO_TEST_DATABASE_URL").env_remove("ZHUXIAO_TEST_REDIS_URL");
     command.env("ZHUXIAO_PASSWORD_HASH_KIB", "1024");
