@@ -248,7 +248,7 @@ async fn accounts_lie_sealed_and_are_shown_by_their_end() {
     let read = lines(&world, &finance, &answer["statements"][0]).await;
     assert_eq!(read[0]["payer_account"], "****0018");
     let sql = "update bank_statement_line set remark = remark
-               where payer_account like '%6228480402564890018%' or payer_account not like 'v1:%'
+               where payer_account like '%6228480402564890018%' or payer_account not like 'v2:%'
                   or identity like '%6228480402564890018%' or payer_account_fingerprint like '%6228%0018'";
     assert_eq!(world.execute(sql, Vec::new()).await, 0);
     let fingerprint = world

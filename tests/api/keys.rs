@@ -69,6 +69,7 @@ async fn books() -> World {
     let payees =
         "insert into payout_payee (payout_id, name_sealed, account_sealed) select id, 'x', 'x' from payout";
     assert!(world.execute(payees, Vec::new()).await > 0);
+    world.person_with_phone(Role::Helper, Place::Pairings, "13912340008").await;
     let factors = "insert into second_factor (principal_id, secret_sealed, created_at, last_step)
                    select id, 'x', created_at, 0 from principal";
     assert!(world.execute(factors, Vec::new()).await > 0);

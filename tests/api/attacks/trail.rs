@@ -156,6 +156,7 @@ async fn at_p04_a_session_that_is_ended_leaves_who_ended_it() {
     let world = World::new().await.with_regions().await;
     let admin = world.official(Role::Admin).await;
     let auditor = world.official(Role::Auditor).await;
+    world.clock.advance(chrono::TimeDelta::seconds(1));
     assert_eq!(world.delete(&admin, "/v1/sessions/current").await.status, 204);
     let path = format!("/v1/audit_events?actor_id={}", admin.id);
     let own = world.get(&auditor, &path).await.ok();
