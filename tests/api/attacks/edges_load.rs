@@ -33,10 +33,10 @@ const DOCUMENT: &str = r#"{"paths": {
 /// Serves one endpoint behind the layers that every operation stands behind; answers its address.
 async fn served(endpoint: impl Endpoint + 'static, requests_max: usize) -> String {
     let published = Arc::new(Published::read(DOCUMENT).unwrap());
-    let gate = Gate::new(Arc::clone(&published), requests_max, Duration::from_secs(60));
+    let gate = Gate::new(Arc::clone(&published), requests_max, Duration::from_mins(1));
     let edge = Edge { rules: HeaderRules::default(), published };
     let endpoint = Route::new().nest("/", endpoint).with(gate).with(edge).boxed();
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let patience = Patience { idle: minute, head: minute, stall: minute };
     let limits = Limits { connections: 100, patience, finish: minute };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -99,7 +99,7 @@ async fn at_d06_what_there_is_no_room_for_is_turned_away_at_once_and_money_comes
 #[tokio::test]
 async fn at_d10_only_so_many_files_are_taken_in_at_once() {
     let working = Working::default();
-    let intake = Intake::new(100, 1_000, Duration::from_secs(60));
+    let intake = Intake::new(100, 1_000, Duration::from_mins(1));
     let base = served(working.clone().with(intake), 8).await;
     let client = reqwest::Client::new();
     let sent = |kind: &'static str| {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::support::{Answer, PASSWORD, World};
 
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 
 /// `zhuxiao serve` on the database of a world, with its log in a file.
 struct Process {
