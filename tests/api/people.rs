@@ -119,7 +119,7 @@ async fn accounts_and_phones_are_somebodys_once_and_phones_are_never_shown() {
     assert_eq!(listed.ok()["items"].as_array().unwrap().len(), 1);
     assert!(!listed.text.contains("13900000009"));
     let sealed = world.text("select phone_sealed from principal where account = 'one'").await;
-    assert!(sealed.starts_with("v1:") && !sealed.contains("13900000009"));
+    assert!(sealed.starts_with("v2:") && !sealed.contains("13900000009"));
 }
 
 #[tokio::test]

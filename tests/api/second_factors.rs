@@ -162,5 +162,5 @@ async fn its_secret_is_sealed_and_in_no_event() {
     assert!(begun["uri"].as_str().unwrap().contains(begun["secret"].as_str().unwrap()));
     let sql = "select secret_sealed from second_factor";
     let stored = world.text(sql).await;
-    assert!(stored.starts_with("v1:") && !stored.contains(begun["secret"].as_str().unwrap()));
+    assert!(stored.starts_with("v2:") && !stored.contains(begun["secret"].as_str().unwrap()));
 }
