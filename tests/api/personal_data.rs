@@ -37,6 +37,8 @@ pub fn new_household() -> Value {
 pub async fn with_household() -> (World, Person, String) {
     let world = World::new().await.with_regions().await;
     let officer = world.official(Role::Officer).await;
+    // Ids of one millisecond have no order among them.
+    world.clock.advance(chrono::TimeDelta::milliseconds(1));
     let id = made(&world, &officer, new_household()).await;
     (world, officer, id)
 }

@@ -2,7 +2,7 @@
 //! pays an account, an open delivery needs somebody to ask for, a person may know what is stored about them. None of it is
 //! ever logged.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
@@ -114,7 +114,7 @@ pub async fn contacts(
     app: &App,
     connection: &impl ConnectionTrait,
     households: &[Uuid],
-    open: &HashSet<Uuid>,
+    open: &BTreeSet<Uuid>,
 ) -> Outcome<Vec<Contact>> {
     let rows = store::contacts(connection, households).await?;
     let shape = |row: store::ContactRow| {

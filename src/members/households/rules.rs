@@ -4,10 +4,10 @@ use chrono::NaiveDate;
 
 use crate::refusal::Refusal;
 
-mod identity;
+mod id_card;
 mod small_cells;
 
-pub use identity::{check_letter, identity_number, mask_identity_number};
+pub use id_card::{check_letter, identity_number, mask_identity_number};
 pub use small_cells::{hidden_cells, published_until};
 
 /// Characters of an address at most.

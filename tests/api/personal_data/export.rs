@@ -23,6 +23,8 @@ async fn at_p07_a_household_gets_all_of_its_own_in_the_clear_and_nothing_of_othe
     });
     let neighbour = made(&world, &officer, neighbour).await;
     let visit = json!({ "visited_on": "2027-02-20", "outcome": "has_unsold", "note": "80 jin of tea" });
+    // Ids of one millisecond have no order among them.
+    world.clock.advance(chrono::TimeDelta::milliseconds(1));
     for id in [&id, &neighbour] {
         world.post(&officer, &format!("/v1/households/{id}/survey_visits"), visit.clone()).await.created();
     }
@@ -66,6 +68,7 @@ async fn at_p07_lots_orders_and_amounts_are_in_it() {
 #[tokio::test]
 async fn at_p07_everybody_else_gets_account_sessions_and_what_they_wrote() {
     let (world, officer, id) = with_household().await;
+    world.clock.advance(chrono::TimeDelta::milliseconds(1));
     let export = world.get(&officer, "/v1/me/data_export").await.ok();
     assert_eq!((export.get("household"), export["lists"].as_array().unwrap().len()), (None, 2));
     let written: Vec<&Value> = list(&export, "written").iter().map(|event| &event["action"]).collect();
