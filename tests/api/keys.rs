@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use zhuxiao::audit;
 use zhuxiao::members::access::Role;
+use zhuxiao::members::principals::Place;
 use zhuxiao::members::sealed::{Keys, Sealed, rotate};
 use zhuxiao::settings::Secret;
 
