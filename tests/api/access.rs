@@ -276,9 +276,8 @@ impl Operation {
             "create_household" => {
                 json!({ "village": side.home.village, "head_name": "新户", "status": "general" })
             }
-            "update_household" => json!({ "phone": "13912345679" }),
+            "update_household" | "find_households" => json!({ "phone": "13912345679" }),
             "change_household_status" => json!({ "status": "general", "from_on": "2027-03-01" }),
-            "find_households" => json!({ "phone": "13912345679" }),
             "reveal_household" => json!({ "fields": ["phone"], "reason": "核对联系电话" }),
             "record_survey_visit" => json!({ "visited_on": "2027-03-01", "outcome": "nothing_unsold" }),
             "create_institution" => json!({
@@ -289,7 +288,7 @@ impl Operation {
             "create_pairing" => {
                 json!({ "helper_id": side.person(Role::Helper).id, "household_id": household })
             }
-            "end_pairing" => json!({}),
+            "end_pairing" | "request_erasure" => json!({}),
             "create_product" => json!({
                 "code": "new", "name": "新品", "category": "tea", "measure": "mass", "pricing_unit": "kg",
                 "catalogue_code": "A07031301", "tax_code": "1010116010000000000",
@@ -319,7 +318,6 @@ impl Operation {
                 "title": "账户不符", "detail": "存折已注销", "household_id": household, "owner": "officer",
                 "due_on": "2027-03-08",
             }),
-            "request_erasure" => json!({}),
             "refuse_erasure" => json!({ "reason": "还有未付款项" }),
             "close_problem" => json!({ "evidence": "已更正" }),
             "record_payout_results" => {
