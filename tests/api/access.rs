@@ -438,12 +438,11 @@ async fn what_is_of_another_household_or_institution_does_not_exist_for_its_neig
     let neighbour = Side::arrange(&world, NEIGHBOUR).await;
     let roles = [Role::Household, Role::Helper, Role::Buyer, Role::Approver];
     // Catalogue and price guide are the county's, and buyers choose among all its lots.
-    let is_shared =
-        |role: Role, of: &str| match of {
-            "product" | "reference_price" => true,
-            "lot" => matches!(role, Role::Buyer | Role::Approver),
-            _ => false,
-        };
+    let is_shared = |role: Role, of: &str| match of {
+        "product" | "reference_price" => true,
+        "lot" => matches!(role, Role::Buyer | Role::Approver),
+        _ => false,
+    };
     hold_apart(&world, &own, &neighbour, &roles, is_shared).await;
 }
 
