@@ -94,10 +94,8 @@ pub async fn run(common: &Common, command: AdminCommand) -> Result<(), Ended> {
     let settings = common.settings(Vec::new())?;
     super::migrate::prepare(&settings.database_url).await?;
     let app = App::open(settings, Clock::System, Ids::default()).await?;
-    let password = match args.no_password {
-        true => None,
-        false => Some(read_password(args.password_file.as_deref()).await?),
-    };
+    let password =
+        if args.no_password { None } else { Some(read_password(args.password_file.as_deref()).await?) };
     let phone = args.phone.as_deref().map(households::phone).transpose();
     let phone = phone.map_err(|reason| Ended::Refused(format!("--phone: {reason}")))?;
     let (place, county_code) = place(&args)?;

@@ -128,6 +128,10 @@ impl From<sea_orm::DbErr> for Problem {
 }
 
 impl From<Refusal> for Problem {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each refusal, in one place, so that none is forgotten"
+    )]
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotSignedIn => {

@@ -1,4 +1,4 @@
-//! The specification of /v1/api_keys, as tests over HTTP.
+//! The specification of `/v1/api_keys`, as tests over HTTP.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The specification of /v1/me/second_factor, as tests over HTTP.
+//! The specification of `/v1/me/second_factor`, as tests over HTTP.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,7 +16,9 @@ async fn strict() -> World {
 /// What an authenticator app shows (RFC 6238).
 pub fn shown(secret: &str, at: DateTime<Utc>) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let bits: String = secret.chars().map(|sign| format!("{:05b}", ALPHABET.find(sign).unwrap())).collect();
+    let bits: Vec<String> =
+        secret.chars().map(|sign| format!("{:05b}", ALPHABET.find(sign).unwrap())).collect();
+    let bits = bits.concat();
     let bytes: Vec<u8> = bits
         .as_bytes()
         .chunks_exact(8)

@@ -47,8 +47,8 @@ impl Purpose {
 #[must_use]
 pub fn digits_of(draws: impl IntoIterator<Item = u32>) -> Option<String> {
     let fair = u32::MAX - u32::MAX % 1_000_000;
-    let drawn = draws.into_iter().find(|draw| *draw < fair)?;
-    Some(format!("{:06}", drawn % 1_000_000))
+    let number = draws.into_iter().find(|draw| *draw < fair)? % 1_000_000;
+    Some(format!("{number:06}"))
 }
 
 #[cfg(test)]

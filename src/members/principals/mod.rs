@@ -195,7 +195,7 @@ async fn take(txn: &WriteTxn, person: &PrincipalView, step: Step) -> Outcome<()>
         }
         Step::Activate => must(store::set_active(txn, person.id, true).await?, "active", "activate")?,
         Step::Deactivate => {
-            must(store::set_active(txn, person.id, false).await?, "not active", "deactivate")?
+            must(store::set_active(txn, person.id, false).await?, "not active", "deactivate")?;
         }
         Step::ResetSecondFactor => {
             must(second_factors::remove(txn, person.id).await?, "without a second factor", "reset it")?;
