@@ -1,8 +1,8 @@
 //! What leaves this machine and where it goes, seen by a listener that speaks the real protocol.
 
 use super::*;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -105,13 +105,32 @@ async fn what_answers_without_a_certificate_is_not_talked_to_over_tls() {
     assert!(matches!(sent, Err(Refused::Unreachable(_) | Refused::TimedOut)), "{sent:?}");
 }
 
-/// A receiver at `shop.example` on this machine, whose certificate the root of the tests vouches for.
-async fn encrypted_receiver() -> (SocketAddr, JoinHandle<String>) {
-    let certificate =
-        CertificateDer::from_pem_slice(include_bytes!("certificates/shop.example.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("certificates/shop.example.key")).unwrap();
+/// A root that nobody else trusts, and what it says `shop.example` is: made for this run.
+struct Authority {
+    root: CertificateDer<'static>,
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+}
+
+fn authority() -> Authority {
+    let mut root = CertificateParams::new(Vec::new()).unwrap();
+    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let (root_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let signed_root = root.self_signed(&root_key).unwrap();
+    let shop = CertificateParams::new(vec!["shop.example".to_owned()]).unwrap();
+    let shop = shop.signed_by(&key, &Issuer::new(root, root_key)).unwrap();
+    Authority {
+        root: signed_root.der().clone(),
+        certificate: shop.der().clone(),
+        key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+    }
+}
+
+/// A receiver at `shop.example` on this machine.
+async fn encrypted_receiver(authority: &Authority) -> (SocketAddr, JoinHandle<String>) {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let (certificate, key) = (authority.certificate.clone(), authority.key.clone_key());
     let config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -133,13 +152,13 @@ async fn encrypted_receiver() -> (SocketAddr, JoinHandle<String>) {
 
 #[tokio::test]
 async fn over_tls_only_who_proves_the_name_is_talked_to() {
+    let authority = authority();
     let mut roots = RootCertStore::empty();
-    let root = CertificateDer::from_pem_slice(include_bytes!("certificates/root.pem")).unwrap();
-    roots.add(root).unwrap();
+    roots.add(authority.root.clone()).unwrap();
     for (name, is_trusted, is_sent) in
         [("shop.example", true, true), ("other.example", true, false), ("shop.example", false, false)]
     {
-        let (address, heard) = encrypted_receiver().await;
+        let (address, heard) = encrypted_receiver(&authority).await;
         let policy = Policy { plain_http: false, allowed: vec![address] };
         let mut outbound = if is_trusted {
             Outbound::trusting(roots.clone(), policy, Duration::from_secs(5)).unwrap()
