@@ -62,6 +62,10 @@ create index principal_household on principal (household_id) where household_id 
 
 const STATEMENTS: &str = "
 update principal set password_changed_at = created_at;
+update principal set county_code = (select county_code from institution where institution.id = principal.institution_id)
+where county_code is null and institution_id is not null;
+update principal set county_code = (select county_code from household where household.id = principal.household_id)
+where county_code is null and household_id is not null;
 create unique index principal_phone on principal (phone_fingerprint) where phone_fingerprint is not null;
 alter table session add column last_used_at {time};
 update session set last_used_at = created_at;

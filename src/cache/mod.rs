@@ -3,8 +3,16 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::refusal::Outcome;
+
 mod memory;
 mod redis;
+
+/// Longer answers are not kept: the cache is bounded in answers, not in bytes.
+const KEPT_BYTES_MAX: usize = 1_000_000;
 
 /// The two engines behind one contract; `tests/api` runs the same behaviour suite on both.
 #[derive(Clone, Debug)]
@@ -61,6 +69,34 @@ impl Cache {
             Self::Memory(memory) => memory.put(topic, generation, key, text, kept),
             Self::Redis(redis) => redis.put(topic, generation, key, text, kept).await,
         }
+    }
+
+    /// The answer kept under `key`, or what `read` finds, kept from then on for at most `kept`. The generation is read first,
+    /// so that a write in between makes the answer unreachable instead of stale.
+    pub async fn answer<T, W>(
+        &self,
+        topic: Topic,
+        key: &str,
+        kept: Duration,
+        read: impl FnOnce() -> W + Send,
+    ) -> Outcome<T>
+    where
+        T: Serialize + DeserializeOwned,
+        W: Future<Output = Outcome<T>> + Send,
+    {
+        if let Some(text) = self.get(topic, key).await
+            && let Ok(answer) = serde_json::from_str(&text)
+        {
+            return Ok(answer);
+        }
+        let generation = self.generation(topic).await;
+        let answer = read().await?;
+        if let (Some(generation), Ok(text)) = (generation, serde_json::to_string(&answer))
+            && text.len() <= KEPT_BYTES_MAX
+        {
+            self.put(topic, generation, key, text, kept).await;
+        }
+        Ok(answer)
     }
 
     /// The topic's present generation; `None` when the cache is away, and then nothing should be stored.

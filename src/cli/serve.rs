@@ -85,9 +85,9 @@ fn limits(settings: &Settings) -> Limits {
     Limits { connections: settings.connections_max, patience, finish: Duration::from_secs(FINISH_SECONDS) }
 }
 
-/// Releases expired holds, raises reminders of what is due, forgets old idempotency answers and one-time codes, chains the audit trail and
-/// refreshes the problem list, for as long as the service runs. Every process does it; each row and each refresh is
-/// claimed once.
+/// Releases expired holds, raises reminders of what is due, forgets old idempotency answers and one-time codes, chains the
+/// audit trail and refreshes the problem list, for as long as the service runs. Every process does it; each row and each
+/// refresh is claimed once.
 async fn keep_house(app: App) {
     let mut pause = tokio::time::interval(Duration::from_secs(app.settings.sweep_seconds));
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -16,7 +16,7 @@ use crate::http::page::{Page, PageRequest};
 use crate::members::households;
 use crate::money::Price;
 use crate::quantity::Measure;
-use crate::refusal::{Failure, Outcome};
+use crate::refusal::Outcome;
 
 /// How long a page may be wrong when a drop of its topic was lost with the cache.
 const KEPT: Duration = Duration::from_mins(1);
@@ -64,39 +64,36 @@ impl From<LotView> for PublicLotView {
 
 /// A page of the lots on sale, newest first.
 pub async fn list_public(app: &App, filters: &Filters, page: PageRequest) -> Outcome<PublicPage> {
-    let today = app.clock.today();
-    let key = cache_key(filters, today, page);
-    if let Some(text) = app.cache.get(Topic::PublicLots, &key).await
-        && let Ok(cached) = serde_json::from_str(&text)
-    {
-        return Ok(cached);
-    }
-    // Read before the query: a write in between makes what we store unreachable instead of stale.
-    let generation = app.cache.generation(Topic::PublicLots).await;
-    let found = read(app, filters, page).await?;
-    if let Some(generation) = generation {
-        let text = serde_json::to_string(&found).map_err(|error| Failure::Broken(error.to_string()))?;
-        app.cache.put(Topic::PublicLots, generation, &key, text, KEPT).await;
-    }
-    Ok(found)
+    let key = cache_key(filters, app.clock.today(), page);
+    app.cache.answer(Topic::PublicLots, &key, KEPT, || read(app, filters, page)).await
 }
 
 async fn read(app: &App, filters: &Filters, page: PageRequest) -> Outcome<PublicPage> {
-    let (reader, today) = (app.db.reader(), app.clock.today());
-    let rows = store::list_for_sale(reader, filters, today, page).await?;
+    let rows = store::list_for_sale(app.db.reader(), filters, app.clock.today(), page).await?;
     let views: Outcome<Vec<LotView>> = rows.into_iter().map(view_of).collect();
     let views = views?;
     let mut counties: Vec<String> =
         views.iter().map(|lot| lot.village_code.get(..6).unwrap_or_default().to_owned()).collect();
     counties.sort_unstable();
     counties.dedup();
-    let hidden = hidden_townships(&store::households_on_sale(reader, &counties, today).await?);
+    let hidden = hidden_in(app, &counties).await?;
     // What is in a hidden township must not be learned by asking for it either.
     if filters.region.as_ref().is_some_and(|region| hidden.contains(township_of(&region.code))) {
         return Ok(PublicPage { items: Vec::new(), next: None });
     }
     let cut = Page::cut(views, page, |view| view.id).map(|lot| shown(lot, &hidden));
     Ok(PublicPage { items: cut.items, next: cut.next })
+}
+
+/// The townships of some counties that are not told. Counting who sells reads every lot on sale of a county, so all pages share
+/// one count until a lot changes.
+async fn hidden_in(app: &App, counties: &[String]) -> Outcome<HashSet<String>> {
+    let today = app.clock.today();
+    let key = format!("hidden {today} {}", counties.join(" "));
+    let count = || async {
+        Ok(hidden_townships(&store::households_on_sale(app.db.reader(), counties, today).await?))
+    };
+    app.cache.answer(Topic::PublicLots, &key, KEPT, count).await
 }
 
 fn shown(lot: LotView, hidden: &HashSet<String>) -> PublicLotView {

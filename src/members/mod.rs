@@ -5,6 +5,7 @@ pub mod api_keys;
 pub mod cooperatives;
 pub mod households;
 pub mod institutions;
+pub mod limits;
 pub mod one_time_codes;
 pub mod pairings;
 pub mod password_policy;

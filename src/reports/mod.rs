@@ -25,9 +25,6 @@ pub mod unsold;
 /// Answers are kept this long, or until a write drops the topic.
 const KEPT: Duration = Duration::from_mins(5);
 
-/// Longer answers are not kept: the cache is bounded in answers, not in bytes.
-const KEPT_BYTES_MAX: usize = 1_000_000;
-
 /// Whose rows a report shows: the caller's region, or `narrowed` when it lies inside. A region outside it, or none at
 /// all, does not exist for the caller.
 async fn region_of(app: &App, caller: &Caller, narrowed: Option<&str>) -> Outcome<RegionScope> {
@@ -42,24 +39,11 @@ async fn region_of(app: &App, caller: &Caller, narrowed: Option<&str>) -> Outcom
     Ok(region)
 }
 
-/// The kept answer under `key`, or what `read` finds, kept from then on. The generation is read first, so that a write
-/// in between makes the answer unreachable instead of stale.
+/// The answer of a report, kept until a write drops what reports show.
 async fn kept<T, W>(app: &App, key: &str, read: impl FnOnce() -> W + Send) -> Outcome<T>
 where
     T: Serialize + DeserializeOwned,
     W: Future<Output = Outcome<T>> + Send,
 {
-    if let Some(text) = app.cache.get(Topic::Reports, key).await
-        && let Ok(answer) = serde_json::from_str(&text)
-    {
-        return Ok(answer);
-    }
-    let generation = app.cache.generation(Topic::Reports).await;
-    let answer = read().await?;
-    if let (Some(generation), Ok(text)) = (generation, serde_json::to_string(&answer))
-        && text.len() <= KEPT_BYTES_MAX
-    {
-        app.cache.put(Topic::Reports, generation, key, text, KEPT).await;
-    }
-    Ok(answer)
+    app.cache.answer(Topic::Reports, key, KEPT, read).await
 }

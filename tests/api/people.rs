@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use zhuxiao::members::access::Role;
-use zhuxiao::members::principals::Place;
+use zhuxiao::members::principals::{self, NewPrincipal, Place};
+use zhuxiao::trail::Actor;
 
 use crate::support::{PASSWORD, Person, World};
 
@@ -102,6 +103,24 @@ async fn another_role_ends_sessions_and_waits_to_be_let_in() {
     world.sign_in(&account, PASSWORD, None).await.refused(401, "sign_in_failed");
     world.post(&security, &format!("{path}/activate"), Value::Null).await.ok();
     assert_eq!(world.sign_in(&account, PASSWORD, None).await.created()["role"], "finance");
+}
+
+#[tokio::test]
+async fn whoever_was_made_without_a_county_is_of_the_county_of_their_place() {
+    let (world, admin, _) = county().await;
+    let institution = world.institution("示范第一中学", "school").await;
+    let new = NewPrincipal {
+        account: "buyer-without-county".to_owned(),
+        password: Some(PASSWORD.to_owned()),
+        phone: None,
+        display_name: "示范采购员".to_owned(),
+        role: Role::Buyer,
+        place: Place::Institution(institution),
+        county_code: None,
+    };
+    principals::create(&world.app, &Actor::service("test"), new).await.unwrap();
+    let listed = world.get(&admin, "/v1/principals?role=buyer").await.ok();
+    assert_eq!(listed["items"][0]["county"], "341823");
 }
 
 #[tokio::test]

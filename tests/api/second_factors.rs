@@ -140,6 +140,21 @@ async fn one_in_force_is_replaced_only_with_a_code_of_it() {
 }
 
 #[tokio::test]
+async fn whoever_has_the_password_does_not_try_out_the_codes_either() {
+    let world = strict().await;
+    let officer = world.official(Role::Officer).await;
+    let secret = enrolled(&world, &officer).await;
+    world.clock.advance(TimeDelta::seconds(30));
+    let right = shown(&secret, world.clock.now());
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    for _ in 0..5 {
+        begin(&world, &officer, Some(wrong)).await.refused(422, "invalid_value");
+    }
+    begin(&world, &officer, Some(wrong)).await.refused(429, "too_many_attempts");
+    begin(&world, &officer, Some(&right)).await.refused(429, "too_many_attempts");
+}
+
+#[tokio::test]
 async fn a_security_administrator_takes_the_one_that_somebody_lost() {
     let world = strict().await;
     let (officer, security) = (world.official(Role::Officer).await, world.official(Role::Security).await);

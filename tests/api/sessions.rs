@@ -3,6 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use zhuxiao::members::access::Role;
+use zhuxiao::members::one_time_codes;
 
 use crate::support::{Answer, PASSWORD, World};
 
@@ -53,6 +54,55 @@ async fn the_sixth_wrong_password_is_answered_with_a_wait_and_so_is_the_right_on
     let answer = world.post_as(None, "/v1/sessions", right).await;
     answer.refused(429, "too_many_attempts");
     assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn a_wave_of_guesses_learns_no_more_than_one_after_the_other() {
+    let world = World::new().await.with_regions().await;
+    let account = world.account_of(&world.official(Role::Officer).await).await;
+    let guesses = (0..40).map(|_| world.sign_in(&account, "not the password", None));
+    let answers = futures_util::future::join_all(guesses).await;
+    let told = answers.iter().filter(|answer| answer.status == StatusCode::UNAUTHORIZED).count();
+    assert_eq!(told, 5);
+    assert!(answers.iter().all(|answer| [401, 429].contains(&answer.status.as_u16())));
+}
+
+#[tokio::test]
+async fn half_of_one_way_to_sign_in_and_half_of_another_is_none() {
+    let world = World::new().await;
+    for body in [
+        json!({ "account": "a" }),
+        json!({ "account": "a", "password": "b", "phone": "13900000001" }),
+        json!({ "phone": "13900000001", "password": "b" }),
+        json!({}),
+    ] {
+        world.post_as(None, "/v1/sessions", body).await.refused(422, "invalid_value");
+    }
+}
+
+#[tokio::test]
+async fn codes_need_a_gateway_and_one_peer_asks_for_twenty() {
+    let ask = async |world: &World, number: u32| {
+        let body = json!({ "phone": format!("139000000{number:02}"), "purpose": "sign_in" });
+        world.post_as(None, "/v1/one_time_codes", body).await
+    };
+    ask(&World::new().await, 0).await.refused(409, "setting_missing");
+    let world = World::with(|settings| settings.sms_url = Some("log:".to_owned())).await;
+    for number in 0..20 {
+        assert_eq!(ask(&world, number).await.status, StatusCode::ACCEPTED);
+    }
+    ask(&world, 20).await.refused(429, "too_many_attempts");
+}
+
+#[tokio::test]
+async fn codes_that_ended_long_ago_are_forgotten() {
+    let world = World::with(|settings| settings.sms_url = Some("log:".to_owned())).await;
+    let body = json!({ "phone": "13900000001", "purpose": "sign_in" });
+    world.post_as(None, "/v1/one_time_codes", body).await;
+    world.clock.advance(chrono::TimeDelta::hours(24));
+    assert_eq!(one_time_codes::forget_old(&world.app).await.unwrap(), 0);
+    world.clock.advance(chrono::TimeDelta::hours(1));
+    assert_eq!(one_time_codes::forget_old(&world.app).await.unwrap(), 1);
 }
 
 #[tokio::test]

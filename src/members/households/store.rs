@@ -350,22 +350,7 @@ pub async fn taken_refs(
     connection: &impl ConnectionTrait,
     pairs: &[(String, String)],
 ) -> Result<Vec<(String, String)>, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Taken {
-        county_code: String,
-        external_ref: String,
-    }
-    let columns = [("county_code", ColumnType::Text), ("external_ref", ColumnType::Text)];
-    let sql = format!(
-        "select household.county_code, household.external_ref
-         from ({}) as wanted
-         join household on household.county_code = wanted.county_code
-                       and household.external_ref = wanted.external_ref",
-        db::set_rows(connection.get_database_backend(), "$1", &columns)
-    );
-    let rows = pairs.iter().map(|(county, external_ref)| vec![json!(county), json!(external_ref)]);
-    let taken: Vec<Taken> = db::rows(connection, &sql, [db::set_parameter(rows.collect())]).await?;
-    Ok(taken.into_iter().map(|taken| (taken.county_code, taken.external_ref)).collect())
+    taken(connection, "external_ref", pairs).await
 }
 
 /// Which of the (county, fingerprint of an identity number) pairs are taken, in one statement.
@@ -373,22 +358,28 @@ pub async fn taken_identities(
     connection: &impl ConnectionTrait,
     pairs: &[(String, String)],
 ) -> Result<Vec<(String, String)>, DbErr> {
+    taken(connection, "identity_fingerprint", pairs).await
+}
+
+async fn taken(
+    connection: &impl ConnectionTrait,
+    column: &'static str,
+    pairs: &[(String, String)],
+) -> Result<Vec<(String, String)>, DbErr> {
     #[derive(FromQueryResult)]
     struct Taken {
         county_code: String,
-        fingerprint: String,
+        value: String,
     }
-    let columns = [("county_code", ColumnType::Text), ("fingerprint", ColumnType::Text)];
+    let columns = [("county_code", ColumnType::Text), ("value", ColumnType::Text)];
     let sql = format!(
-        "select household.county_code, household.identity_fingerprint as fingerprint
-         from ({}) as wanted
-         join household on household.identity_fingerprint = wanted.fingerprint
-                       and household.county_code = wanted.county_code",
+        "select household.county_code, household.{column} as value from ({}) as wanted
+         join household on household.county_code = wanted.county_code and household.{column} = wanted.value",
         db::set_rows(connection.get_database_backend(), "$1", &columns)
     );
-    let rows = pairs.iter().map(|(county, fingerprint)| vec![json!(county), json!(fingerprint)]);
+    let rows = pairs.iter().map(|(county, value)| vec![json!(county), json!(value)]);
     let taken: Vec<Taken> = db::rows(connection, &sql, [db::set_parameter(rows.collect())]).await?;
-    Ok(taken.into_iter().map(|taken| (taken.county_code, taken.fingerprint)).collect())
+    Ok(taken.into_iter().map(|taken| (taken.county_code, taken.value)).collect())
 }
 
 /// Another household of the county than `id` with this identity number.

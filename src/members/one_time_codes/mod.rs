@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::http::peer::current_peer;
 use crate::members::access::{Caller, Role};
 use crate::members::households;
+use crate::members::limits;
 use crate::members::sealed::{Fingerprint, Sealed};
 use crate::refusal::{Failure, Outcome, Refusal};
 use crate::trail::{self, Actor, Event};
@@ -134,10 +135,8 @@ pub async fn forget_old(app: &App) -> Outcome<u64> {
 }
 
 async fn refuse_flood(app: &App, peer: &str) -> Outcome<()> {
-    let retry_after_seconds = app.settings.sign_in_window_seconds;
-    let window = std::time::Duration::from_secs(retry_after_seconds);
-    if app.cache.count(&format!("one_time_codes:peer:{peer}"), window).await > PEER_CODES_MAX {
-        return Err(Refusal::TooManyAttempts { retry_after_seconds }.into());
+    if app.cache.count(&format!("one_time_codes:peer:{peer}"), limits::window(app)).await > PEER_CODES_MAX {
+        return Err(limits::too_many(app).into());
     }
     Ok(())
 }

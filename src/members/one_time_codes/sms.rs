@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
 
 use crate::http::outbound::Outbound;
@@ -16,7 +17,7 @@ const UNDER_WAY_MAX: usize = 64;
 pub const LOG: &str = "log:";
 
 /// Bytes of the file with the gateway's token at most.
-const TOKEN_BYTES_MAX: usize = 4_096;
+const TOKEN_BYTES_MAX: u64 = 4_096;
 
 /// A text for a phone.
 #[derive(Clone)]
@@ -87,12 +88,11 @@ async fn post(
 ) -> Result<(), String> {
     let authorization = match token_file {
         Some(file) => {
-            let token = tokio::fs::read_to_string(file).await.map_err(|error| error.to_string())?;
-            let token = token.lines().next().unwrap_or("").trim();
-            if token.len() > TOKEN_BYTES_MAX {
-                return Err("the token is too long".to_owned());
-            }
-            Some(format!("Bearer {token}"))
+            let mut text = String::new();
+            let file = tokio::fs::File::open(file).await.map_err(|error| error.to_string())?;
+            let mut bounded = file.take(TOKEN_BYTES_MAX);
+            bounded.read_to_string(&mut text).await.map_err(|error| error.to_string())?;
+            Some(format!("Bearer {}", text.lines().next().unwrap_or("").trim()))
         }
         None => None,
     };

@@ -1,9 +1,8 @@
 //! Changing a password, and asking for it again before something that matters.
 
-use std::time::Duration;
-
 use crate::app::App;
 use crate::members::access::Caller;
+use crate::members::limits::{Limit, Limits};
 use crate::members::password_policy::{self, Policy};
 use crate::members::sealed::Sealed;
 use crate::members::sessions;
@@ -59,16 +58,15 @@ pub async fn change_password(app: &App, caller: &Caller, current: &str, new: &st
 
 async fn checked(app: &App, caller: &Caller, password: &str, pointer: &str) -> Outcome<store::PasswordRow> {
     let counter = format!("password:{}", caller.principal_id);
-    let retry_after_seconds = app.settings.sign_in_window_seconds;
-    if app.cache.counted(&counter).await >= app.settings.sign_in_tries_max {
-        return Err(Refusal::TooManyAttempts { retry_after_seconds }.into());
-    }
+    let limits = Limits::new(vec![Limit { counter, failures_max: app.settings.sign_in_tries_max }]);
+    limits.check(app).await?;
     let stored = store::password(app.db.reader(), caller.principal_id).await?;
     let stored = stored.ok_or(Refusal::NotSignedIn)?;
     if !app.hashing.verify(password, stored.password_hash.as_deref()).await? {
-        app.cache.count(&counter, Duration::from_secs(retry_after_seconds)).await;
+        limits.count_failure(app).await?;
         return Err(Refusal::invalid(pointer, "is not your password (原密码不正确)").into());
     }
-    app.cache.forget_count(&counter).await;
+    limits.check(app).await?;
+    limits.forget(app).await;
     Ok(stored)
 }

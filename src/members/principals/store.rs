@@ -49,7 +49,7 @@ const COLUMNS: &str = "principal.id, principal.county_code, principal.account, p
     exists (select 1 from second_factor factor where factor.principal_id = principal.id
             and factor.confirmed_at is not null) as has_second_factor";
 
-/// Inserts a principal; `false` when the account exists.
+/// Inserts a principal, who without a county gets that of their place; `false` when the account exists.
 pub async fn insert(
     txn: &WriteTxn,
     id: Uuid,
@@ -67,7 +67,9 @@ pub async fn insert(
         "insert into principal (id, county_code, account, password_hash, role, display_name, household_id, institution_id,
                                 region_code, is_active, created_at, password_changed_at, must_change_password,
                                 phone_sealed, phone_fingerprint)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14) on conflict (account) do nothing";
+         values ($1, coalesce($2, (select county_code from institution where id = $8),
+                                  (select county_code from household where id = $7)),
+                 $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14) on conflict (account) do nothing";
     let values = [
         id.into(),
         new.county_code.clone().into(),

@@ -2,12 +2,12 @@
 //! administrators need one (`totp_required`); until it is in force their sessions reach nothing but what sets it up.
 
 use chrono::{DateTime, Utc};
-use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::db::WriteTxn;
 use crate::members::access::Caller;
+use crate::members::limits::{Limit, Limits};
 use crate::members::principals;
 use crate::members::sealed::Sealed;
 use crate::members::sessions;
@@ -42,13 +42,9 @@ pub enum Checked {
 }
 
 /// Compares a code with the second factor in force. Nothing is used up yet.
-pub async fn check(
-    app: &App,
-    connection: &impl ConnectionTrait,
-    principal_id: Uuid,
-    code: Option<&str>,
-) -> Outcome<Checked> {
-    let Some(row) = store::find(connection, principal_id).await?.filter(|row| row.confirmed_at.is_some())
+pub async fn check(app: &App, principal_id: Uuid, code: Option<&str>) -> Outcome<Checked> {
+    let Some(row) =
+        store::find(app.db.reader(), principal_id).await?.filter(|row| row.confirmed_at.is_some())
     else {
         return Ok(Checked::NotNeeded);
     };
@@ -65,6 +61,15 @@ pub async fn use_step(txn: &WriteTxn, principal_id: Uuid, step: i64) -> Outcome<
 /// second factor that is in force already.
 pub async fn begin(app: &App, caller: &Caller, password: &str, code: Option<&str>) -> Outcome<NewFactor> {
     principals::check_password(app, caller, password, "/password").await?;
+    let counter = format!("second_factor:{}", caller.principal_id);
+    let limits = Limits::new(vec![Limit { counter, failures_max: app.settings.sign_in_tries_max }]);
+    limits.check(app).await?;
+    let checked = check(app, caller.principal_id, code).await?;
+    if checked == Checked::Wrong {
+        limits.count_failure(app).await?;
+        return Err(wrong_code().into());
+    }
+    limits.check(app).await?;
     let mut secret = [0_u8; rules::SECRET_BYTES];
     getrandom::fill(&mut secret).map_err(|error| Failure::Broken(error.to_string()))?;
     let sealed = app.keys.seal(Sealed::SecondFactorSecret, caller.principal_id, &hex::encode(secret))?;
@@ -72,14 +77,14 @@ pub async fn begin(app: &App, caller: &Caller, password: &str, code: Option<&str
     app.db
         .write(|| async {
             let txn = app.db.begin().await?;
-            match check(app, &txn, caller.principal_id, code).await? {
-                Checked::NotNeeded => {}
-                Checked::Right { step } if use_step(&txn, caller.principal_id, step).await? => {}
-                Checked::Right { .. } | Checked::Wrong => {
-                    return Err(Refusal::invalid("/code", "is not the present code of your app").into());
-                }
+            let (is_first, may_replace) = match checked {
+                Checked::Right { step } => (use_step(&txn, caller.principal_id, step).await?, true),
+                // Without a code only what is not in force is replaced, whatever was confirmed meanwhile.
+                Checked::NotNeeded | Checked::Wrong => (true, false),
+            };
+            if !is_first || !store::replace(&txn, caller.principal_id, &sealed, may_replace, now).await? {
+                return Err(wrong_code().into());
             }
-            store::replace(&txn, caller.principal_id, &sealed, now).await?;
             let event = event("begin_second_factor", caller.county_code.clone(), caller.principal_id);
             trail::record(&txn, &app.ids, now, &caller.actor(), vec![event]).await?;
             txn.commit(()).await
@@ -102,8 +107,7 @@ pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Outcome<()> {
                 return Err(refused("in force").into());
             }
             let step = step_of(app, caller.principal_id, &row, code)?;
-            let step =
-                step.ok_or_else(|| Refusal::invalid("/code", "is not the present code of your app"))?;
+            let step = step.ok_or_else(wrong_code)?;
             let is_first = store::use_step(&txn, caller.principal_id, step).await?
                 && store::confirm(&txn, caller.principal_id, now).await?;
             if !is_first {
@@ -120,6 +124,10 @@ pub async fn confirm(app: &App, caller: &Caller, code: &str) -> Outcome<()> {
 /// Takes the second factor away inside an open transaction, for somebody who lost it; `false` when there was none.
 pub(crate) async fn remove(txn: &WriteTxn, principal_id: Uuid) -> Outcome<bool> {
     Ok(store::remove(txn, principal_id).await?)
+}
+
+fn wrong_code() -> Refusal {
+    Refusal::invalid("/code", "is not the present code of your app")
 }
 
 fn step_of(app: &App, principal_id: Uuid, row: &store::Row, code: &str) -> Outcome<Option<i64>> {

@@ -19,19 +19,21 @@ pub async fn find(connection: &impl ConnectionTrait, principal_id: Uuid) -> Resu
     db::row(connection, sql, [principal_id.into()]).await
 }
 
-/// Puts a secret, not yet in force, in place of whatever there was.
+/// Puts a secret, not yet in force, in place of the one there was; `false` when that is in force and may not be replaced.
 pub async fn replace(
     txn: &WriteTxn,
     principal_id: Uuid,
     secret_sealed: &str,
+    may_replace_confirmed: bool,
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
+) -> Result<bool, DbErr> {
     let sql = "insert into second_factor (principal_id, secret_sealed, created_at, confirmed_at, last_step)
                values ($1, $2, $3, null, 0)
                on conflict (principal_id) do update set secret_sealed = excluded.secret_sealed,
-                   created_at = excluded.created_at, confirmed_at = null, last_step = 0";
-    db::change(txn, sql, [principal_id.into(), secret_sealed.into(), now.into()]).await?;
-    Ok(())
+                   created_at = excluded.created_at, confirmed_at = null, last_step = 0
+               where second_factor.confirmed_at is null or $4";
+    let values = [principal_id.into(), secret_sealed.into(), now.into(), may_replace_confirmed.into()];
+    Ok(db::change(txn, sql, values).await? == 1)
 }
 
 /// Uses up the code of a step; `false` when it or a later one was used already.

@@ -9,6 +9,8 @@ use crate::db::WriteTxn;
 use crate::http::edge::current_request_id;
 use crate::id::{new_secret, secret_hash};
 use crate::members::access::{Caller, Role};
+use crate::members::households;
+use crate::members::limits::{Limit, Limits, window};
 use crate::members::one_time_codes::{self, Purpose};
 use crate::members::second_factors::{self, Checked};
 use crate::refusal::{Failure, Outcome, Refusal};
@@ -16,15 +18,19 @@ use crate::trail::{self, Actor, Event};
 
 pub mod api;
 mod callers;
-mod limits;
 mod store;
 
 pub use callers::caller_of;
-use limits::Limits;
 use store::PrincipalRow;
 
 /// Live sessions of one person at most; the oldest ends when another begins.
 const SESSIONS_MAX: u64 = 20;
+
+/// A code is used up by wrong tries of its own; several codes make this many times as many.
+const CODES: u64 = 2;
+
+/// Failed sign-ins of one peer that the trail takes within a window; those beyond are still answered and counted.
+const NOTED_MAX: u64 = 200;
 
 /// Passwords longer than this are refused before any hashing.
 const PASSWORD_BYTES_MAX: usize = 1_024;
@@ -75,9 +81,9 @@ struct Tried {
 /// Refused with one and the same [`Refusal::SignInFailed`] for every reason, and with [`Refusal::TooManyAttempts`]
 /// after too many failures for the account or from the peer.
 pub async fn sign_in(app: &App, credentials: &Credentials, peer: &str) -> Outcome<SignedIn> {
-    let limits = Limits::of(app, credentials, peer);
+    let limits = limits(app, credentials, peer);
     if let Err(refused) = limits.check(app).await {
-        note_failure(app, None, "blocked", &limits).await?;
+        note_failure(app, None, "blocked", peer).await?;
         return Err(refused);
     }
     let tried = match credentials {
@@ -88,12 +94,32 @@ pub async fn sign_in(app: &App, credentials: &Credentials, peer: &str) -> Outcom
     };
     let Some(principal) = tried.principal.clone().filter(|principal| tried.is_right && principal.is_active)
     else {
-        limits.count_failure(app).await;
-        note_failure(app, tried.principal.as_ref(), "wrong", &limits).await?;
+        note_failure(app, tried.principal.as_ref(), "wrong", peer).await?;
+        limits.count_failure(app).await?;
         return Err(Refusal::SignInFailed.into());
     };
+    limits.check(app).await?;
     limits.forget(app).await;
     begin(app, &principal).await
+}
+
+/// For a password its account, for a code its phone, and for both the peer, behind which a whole office may sit.
+fn limits(app: &App, credentials: &Credentials, peer: &str) -> Limits {
+    let tries_max = app.settings.sign_in_tries_max;
+    let own = match credentials {
+        Credentials::Password { account, .. } => {
+            Limit { counter: format!("sign_in:account:{}", secret_hash(account)), failures_max: tries_max }
+        }
+        Credentials::OneTimeCode { phone, .. } => {
+            // However it is written, it is one phone.
+            let phone = households::phone(phone).unwrap_or_default();
+            let counter = format!("sign_in:phone:{}", secret_hash(&phone));
+            Limit { counter, failures_max: tries_max.saturating_mul(CODES) }
+        }
+    };
+    let of_peer =
+        Limit { counter: format!("sign_in:peer:{peer}"), failures_max: app.settings.sign_in_peer_tries_max };
+    Limits::new(vec![own, of_peer])
 }
 
 async fn by_password(app: &App, account: &str, password: &str, code: Option<&str>) -> Outcome<Tried> {
@@ -102,7 +128,7 @@ async fn by_password(app: &App, account: &str, password: &str, code: Option<&str
     let stored = principal.as_ref().filter(|_| is_short).and_then(|known| known.password_hash.as_deref());
     let mut is_right = app.hashing.verify(if is_short { password } else { "" }, stored).await?;
     if let Some(known) = &principal {
-        is_right &= match second_factors::check(app, app.db.reader(), known.id, code).await? {
+        is_right &= match second_factors::check(app, known.id, code).await? {
             Checked::NotNeeded => true,
             Checked::Right { step } => is_right && use_step(app, known.id, step).await?,
             Checked::Wrong => false,
@@ -208,9 +234,9 @@ async fn note_failure(
     app: &App,
     principal: Option<&PrincipalRow>,
     reason: &'static str,
-    limits: &Limits,
+    peer: &str,
 ) -> Outcome<()> {
-    if !limits.may_note(app).await {
+    if app.cache.count(&format!("sign_in:noted:{peer}"), window(app)).await > NOTED_MAX {
         return Ok(());
     }
     let now = app.clock.now();
