@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Shared by tests/run, tests/contract/check and tests/contract/fuzz: where tools and results lie, how a check is
+# Shared by tests/run and what it calls, and by tests/bench/run: where tools and results lie, how a check is
 # reported, how a tool is installed. It runs no check itself and must never change anything outside the target folder,
 # except for Debian packages that it says it installs.
 
